@@ -1,0 +1,287 @@
+package weakbus
+
+import (
+	"context"
+	"reflect"
+	"sync/atomic"
+	"weak"
+)
+
+// maxChunk bounds a chunk, and with it what an insertion in mid-list copies. At this size the
+// dynamic call for each chunk vanishes beside its deliveries.
+const maxChunk = 512
+
+// segment is a run of subscribers that is delivered to in one go: a chunk of the list, or its
+// counterpart in a snapshot.
+type segment[E any] interface {
+	size() int
+	// run delivers event to subscribers [from, to) and returns how many handlers ran, and
+	// how many receivers it found collected.
+	run(t *Topic[E], clean uint64, from, to int, event E) (ran, dead int)
+	// call delivers event to one subscriber, for publishes that have to look at something
+	// between two calls.
+	call(t *Topic[E], i int, ctx context.Context, event E) (ran bool, err error)
+	sub(i int) *Subscription
+	label(i int) string
+}
+
+// chunk is a segment of the weak list.
+type chunk[E any] interface {
+	segment[E]
+	priority() int
+	// alive reports whether subscriber i can still be called, and notes it where it was collected.
+	alive(i int) bool
+	// moveTo hands the subscribers among the first n that have not ended to a compaction.
+	moveTo(k *compaction[E], n int)
+	// upgrade appends the first n subscribers to a snapshot.
+	upgrade(s *snapshot[E], n int)
+}
+
+// slot is one subscriber in the weak list: 24 bytes, of which no one keeps the receiver.
+type slot[T, H any] struct {
+	recv   weak.Pointer[T]
+	handle H
+	sub    *Subscription
+}
+
+// store holds the slots of a chunk: what does not depend on the shape of their handlers.
+type store[T, H any] struct {
+	prio  int
+	used  atomic.Int32 // slots in use; final once the chunk is not the last of its list
+	slots []slot[T, H] // beyond used: spare capacity, written by the holder of Topic.mu only
+}
+
+func (c *store[T, H]) size() int               { return int(c.used.Load()) }
+func (c *store[T, H]) priority() int           { return c.prio }
+func (c *store[T, H]) sub(i int) *Subscription { return c.slots[i].sub }
+
+func (c *store[T, H]) alive(i int) bool {
+	s := &c.slots[i]
+	if s.sub.isFinal() {
+		return false
+	}
+	if s.recv.Value() == nil {
+		s.sub.collected()
+		return false
+	}
+	return true
+}
+
+// push appends s if there is room. Readers do not see it before a list is published that
+// covers it.
+func (c *store[T, H]) push(s slot[T, H]) bool {
+	n := c.size()
+	if n == len(c.slots) {
+		return false
+	}
+	c.slots[n] = s
+	c.used.Store(int32(n + 1))
+	return true
+}
+
+// base returns the store itself, through whatever embeds it.
+func (c *store[T, H]) base() *store[T, H] { return c }
+
+// carrier is a chunk type C around a store of slots.
+type carrier[C, T, H, E any] interface {
+	*C
+	chunk[E]
+	base() *store[T, H]
+}
+
+// fresh returns an unpublished chunk with room for slots.
+func fresh[C, T, H, E any, P carrier[C, T, H, E]](prio, room int) P {
+	c := P(new(C))
+	c.base().prio = prio
+	c.base().slots = make([]slot[T, H], room)
+	return c
+}
+
+// compaction collects what remains of a list.
+type compaction[E any] struct {
+	chunks  []chunk[E]
+	own     bool // the last chunk was made here, so it may be written
+	kept    int
+	removed int
+	paused  bool
+}
+
+// count returns how many of the first n slots have not ended.
+func (c *store[T, H]) count(n int) (live int) {
+	for i := range c.slots[:n] {
+		if !c.slots[i].sub.isFinal() {
+			live++
+		}
+	}
+	return live
+}
+
+// take appends those of slots that have not ended to an unpublished chunk.
+func (c *store[T, H]) take(slots []slot[T, H]) (taken int, paused bool) {
+	kept := c.slots[:c.size()]
+	for i := range slots {
+		w := slots[i].sub.state.Load()
+		if w&finalMask == 0 {
+			kept = append(kept, slots[i])
+			paused = paused || w != 0
+		}
+	}
+	taken = len(kept) - c.size()
+	c.slots = kept
+	c.used.Store(int32(len(kept)))
+	return taken, paused
+}
+
+// move is moveTo for every chunk type: it drops the slots that ended and joins what is left
+// with the chunk before it where type and priority allow. It never writes into a chunk that a
+// list has published; see L1 in docs/design.md.
+func move[C, T, H, E any, P carrier[C, T, H, E]](k *compaction[E], c P, n int) {
+	live := c.base().count(n)
+	k.removed += n - live
+	if live == 0 {
+		return
+	}
+	dst, joins := k.tail(c.priority(), live).(P)
+	switch {
+	case joins && k.own:
+	case joins:
+		copied := fresh[C, T, H, E, P](c.priority(), 0)
+		copied.base().take(dst.base().slots[:dst.size()])
+		dst = copied
+		k.chunks[len(k.chunks)-1], k.own = dst, true
+	default:
+		dst = fresh[C, T, H, E, P](c.priority(), 0)
+		dst.base().slots = make([]slot[T, H], 0, live)
+		k.chunks, k.own = append(k.chunks, dst), true
+	}
+	taken, paused := dst.base().take(c.base().slots[:n])
+	k.kept += taken
+	k.removed += live - taken
+	k.paused = k.paused || paused
+}
+
+// tail returns the last chunk so far if n more slots of that priority fit, or else nil.
+func (k *compaction[E]) tail(prio, n int) chunk[E] {
+	if len(k.chunks) == 0 {
+		return nil
+	}
+	last := k.chunks[len(k.chunks)-1]
+	if last.priority() != prio || last.size()+n > maxChunk {
+		return nil
+	}
+	return last
+}
+
+// plain is a chunk of subscribers without options: the case to be fast for.
+type plain[T, E any] struct {
+	store[T, func(*T, E)]
+}
+
+func (c *plain[T, E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran, dead int) {
+	o := t.origin
+	slots := c.slots[from:to]
+	for i := range slots {
+		s := &slots[i]
+		if o.epoch.Load() != clean && !s.sub.active() {
+			continue
+		}
+		recv := s.recv.Value()
+		if recv == nil {
+			s.sub.collected()
+			dead++
+			continue
+		}
+		s.handle(recv, event)
+		ran++
+	}
+	return ran, dead
+}
+
+func (c *plain[T, E]) call(_ *Topic[E], i int, _ context.Context, event E) (bool, error) {
+	s := &c.slots[i]
+	if !s.sub.active() {
+		return false, nil
+	}
+	recv := s.recv.Value()
+	if recv == nil {
+		s.sub.collected()
+		return false, nil
+	}
+	s.handle(recv, event)
+	return true, nil
+}
+
+func (c *plain[T, E]) label(int) string { return "" }
+
+func (c *plain[T, E]) moveTo(k *compaction[E], n int) { move(k, c, n) }
+
+// optioned is a chunk of subscribers with a context, or with options that a delivery has to
+// look at.
+type optioned[T, E any] struct {
+	store[T, *optionedHandler[T, E]]
+}
+
+func (c *optioned[T, E]) run(t *Topic[E], _ uint64, from, to int, event E) (ran, dead int) {
+	return runEach(c, t, from, to, event), 0
+}
+
+// runEach is run where each delivery has options to look at.
+func runEach[E any](g segment[E], t *Topic[E], from, to int, event E) (ran int) {
+	for i := from; i < to; i++ {
+		ok, err := g.call(t, i, context.Background(), event)
+		if ok {
+			ran++
+		}
+		if err != nil {
+			t.report(err)
+		}
+	}
+	return ran
+}
+
+func (c *optioned[T, E]) call(_ *Topic[E], i int, ctx context.Context, event E) (bool, error) {
+	s := &c.slots[i]
+	if !s.sub.active() {
+		return false, nil
+	}
+	recv := s.recv.Value()
+	if recv == nil {
+		s.sub.collected()
+		return false, nil
+	}
+	return s.handle.deliver(s.sub, recv, ctx, event)
+}
+
+func (c *optioned[T, E]) label(i int) string { return c.slots[i].handle.label }
+
+func (c *optioned[T, E]) moveTo(k *compaction[E], n int) { move(k, c, n) }
+
+// optionedHandler is a handler and the options that guard it.
+type optionedHandler[T, E any] struct {
+	handle func(*T, context.Context, E) error
+	filter func(E) bool         // nil: all pass
+	until  weak.Pointer[expiry] // zero: none
+	once   bool
+	label  string
+}
+
+// deliver calls the handler unless an option forbids it. The caller has looked at the state.
+func (h *optionedHandler[T, E]) deliver(sub *Subscription, recv *T, ctx context.Context, event E) (ran bool, err error) {
+	if x := h.until.Value(); x != nil && x.ctx.Err() != nil {
+		sub.end(Cancelled) // the context's own callback is on its way, but not here yet
+		return false, nil
+	}
+	if h.filter != nil && !h.filter(event) {
+		return false, nil
+	}
+	if h.once {
+		if !sub.mark(Spent) {
+			return false, nil // another publish was first
+		}
+		defer sub.settle() // after the call: it lets go of a SubscribeFunc's function
+	}
+	if err := h.handle(recv, ctx, event); err != nil {
+		return true, &HandlerError{Err: err, Event: reflect.TypeFor[E](), Receiver: sub.anchor.receiver(), Label: h.label}
+	}
+	return true, nil
+}

@@ -1,0 +1,285 @@
+package weakbus
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"runtime/debug"
+	"weak"
+)
+
+// Publish calls the handler of each live subscription with event, on this goroutine, and
+// returns how many ran. Higher priorities come first, equal ones in the order in which they
+// subscribed.
+//
+// A handler may publish, subscribe, cancel, pause and close whatever it likes: a nested publish
+// runs at once; who subscribes meanwhile hears the next event; who is cancelled, paused or
+// collected meanwhile is skipped. A panic in a handler reaches the caller and ends this publish,
+// unless the bus has OnPanic. Errors of handlers that return one are logged to
+// slog.Default(); use PublishContext to get them.
+//
+// Publish takes no lock. Concurrent publishes may run the same handler concurrently. While it
+// runs, it keeps the topic's other subscribers from being collected.
+func (t *Topic[E]) Publish(event E) int {
+	l := t.head.Load()
+	if l == nil {
+		return 0
+	}
+	if l.careful {
+		p := pass[E]{topic: t, ctx: context.Background(), event: event}
+		p.publish(l)
+		p.report()
+		return p.ran
+	}
+	if l.n < snapshotFrom {
+		return t.publishWeakly(l, 0, 0, event)
+	}
+	s := l.snapshot.Value()
+	if s == nil || s.n == 0 {
+		if l, s = t.warm(l, s); s == nil {
+			return t.publishWeakly(l, 0, 0, event)
+		}
+	}
+	ran := 0
+	for _, g := range s.segments {
+		r, _ := g.run(t, s.clean, 0, g.size(), event)
+		ran += r
+	}
+	if l.n != s.n {
+		ran += t.publishWeakly(l, s.chunks-1, s.last, event)
+	}
+	if l.n != s.n || t.origin.epoch.Load() != s.clean {
+		t.charge(l, s)
+	}
+	return ran
+}
+
+// publishWeakly delivers to the list's slots from slot i of chunk k on, and has those removed
+// that it meets collected.
+func (t *Topic[E]) publishWeakly(l *list[E], k, i int, event E) (ran int) {
+	dead := 0
+	for ; k < len(l.chunks); k++ {
+		r, d := l.chunks[k].run(t, l.clean, i, l.upTo(k), event)
+		ran, dead, i = ran+r, dead+d, 0
+	}
+	if dead > 0 {
+		t.compact()
+	}
+	return ran
+}
+
+// warm is called by a publish that found s behind the snapshot's weak pointer: nil, or a
+// blank. It returns a snapshot to publish through, or nil for a weak walk, and the list that
+// it is for. See S5 in docs/design.md.
+func (t *Topic[E]) warm(l *list[E], s *snapshot[E]) (*list[E], *snapshot[E]) {
+	if !t.building.CompareAndSwap(false, true) {
+		return l, nil // somebody else is at it
+	}
+	defer t.building.Store(false)
+	if s == nil {
+		t.install(l, &snapshot[E]{clean: 1})
+		return l, nil
+	}
+	return t.build(l)
+}
+
+// build makes a snapshot of the list, compacted if that is worthwhile, and installs it.
+func (t *Topic[E]) build(l *list[E]) (*list[E], *snapshot[E]) {
+	if t.origin.ended.Load() > 0 || l.joints > 0 {
+		t.compact()
+		if l = t.head.Load(); l == nil {
+			return &list[E]{}, nil
+		}
+	}
+	s := &snapshot[E]{n: l.n, chunks: len(l.chunks), last: l.last, clean: t.origin.epoch.Load()}
+	for k, c := range l.chunks {
+		n := l.upTo(k)
+		for i := range n {
+			if !c.sub(i).active() {
+				s.clean = 0
+			}
+		}
+		c.upgrade(s, n)
+	}
+	t.install(l, s)
+	return l, s
+}
+
+// install publishes the list with s behind its weak pointer, unless s speaks for another
+// generation by now.
+func (t *Topic[E]) install(l *list[E], s *snapshot[E]) {
+	w := weak.Make(s)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	head := t.head.Load()
+	if head == nil || head.generation != l.generation {
+		return
+	}
+	next := *head
+	next.snapshot = w
+	t.head.Store(&next)
+}
+
+// charge adds to the snapshot's debt what this publish paid for its age, and replaces it when
+// a new one would have been cheaper. Only here does publishing write to shared memory.
+func (t *Topic[E]) charge(l *list[E], s *snapshot[E]) {
+	debt := int64(debtPerTail * (l.n - s.n))
+	if t.origin.epoch.Load() != s.clean {
+		debt += int64(debtPerCheck * s.n)
+	}
+	if s.debt.Add(debt) < int64(rebuildPerEntry*l.n) {
+		return
+	}
+	if l = t.head.Load(); l != nil && t.building.CompareAndSwap(false, true) {
+		defer t.building.Store(false)
+		t.build(l)
+	}
+}
+
+// PublishContext is Publish for handlers that take a context or return an error. It hands ctx
+// to those made with SubscribeContext and SubscribeFuncContext, and runs the rest all the same.
+//
+// It returns how many handlers ran, and the errors they returned joined into one (see
+// errors.Join), each as a *HandlerError that names the subscriber. An error does not keep later
+// handlers from running. Before each handler it looks at ctx: if ctx is done, no further
+// handler runs, and ctx.Err() is among the errors. On a closed bus it returns 0 and ErrClosed.
+// A subscriber that was collected is skipped and is no error.
+func (t *Topic[E]) PublishContext(ctx context.Context, event E) (int, error) {
+	if ctx == nil {
+		misuse("PublishContext", "nil context; pass context.Background() if there is none")
+	}
+	if t.bus != nil && t.bus.closed.Load() {
+		return 0, ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	p := pass[E]{topic: t, ctx: ctx, event: event}
+	if l := t.head.Load(); l != nil {
+		p.publish(l)
+	}
+	return p.ran, errors.Join(p.errs...)
+}
+
+// pass is one publish that looks around between two deliveries: for a context that is done,
+// an event that was stopped, a handler that panicked.
+type pass[E any] struct {
+	topic *Topic[E]
+	ctx   context.Context
+	event E
+	stop  stopper // nil where the event cannot be stopped
+
+	snapshot *snapshot[E] // nil: walk the whole list weakly
+	list     *list[E]
+	tail     bool // the snapshot is done
+	k, i     int  // the next delivery: subscriber i of segment or chunk k
+
+	segment segment[E] // the delivery under way, for reports
+	at      int
+	ran     int
+	errs    []error
+}
+
+func (p *pass[E]) publish(l *list[E]) {
+	p.stop = stops(p.event)
+	p.list = l
+	if l.n >= snapshotFrom {
+		if p.snapshot = l.snapshot.Value(); p.snapshot == nil || p.snapshot.n == 0 {
+			p.list, p.snapshot = p.topic.warm(l, p.snapshot)
+		}
+	}
+	for !p.deliver() { // once more for each recovered panic
+	}
+	if s := p.snapshot; s == nil && p.topic.origin.ended.Load() > 0 {
+		p.topic.compact()
+	} else if s != nil && (l.n != s.n || p.topic.origin.epoch.Load() != s.clean) {
+		p.topic.charge(p.list, s)
+	}
+}
+
+// deliver goes on with the pass and reports whether it came to the end. It returns false after
+// a panic that OnPanic was told of.
+func (p *pass[E]) deliver() (done bool) {
+	if b := p.topic.bus; b != nil && b.onPanic != nil {
+		defer p.recovered(b.onPanic)
+	}
+	for p.next() {
+		if p.stop != nil && p.stop.Stopped() {
+			break
+		}
+		if err := p.ctx.Err(); err != nil {
+			p.errs = append(p.errs, err)
+			break
+		}
+		ran, err := p.segment.call(p.topic, p.at, p.ctx, p.event)
+		if ran {
+			p.ran++
+		}
+		if err != nil {
+			p.errs = append(p.errs, err)
+		}
+	}
+	return true
+}
+
+// next moves to the next subscriber: first through the snapshot, then through the chunks that
+// it does not cover.
+func (p *pass[E]) next() bool {
+	for s := p.snapshot; s != nil && !p.tail; {
+		if p.k == len(s.segments) {
+			p.tail, p.k, p.i = true, s.chunks-1, s.last
+		} else if p.step(s.segments[p.k], s.segments[p.k].size()) {
+			return true
+		}
+	}
+	for p.k < len(p.list.chunks) {
+		if p.step(p.list.chunks[p.k], p.list.upTo(p.k)) {
+			return true
+		}
+	}
+	return false
+}
+
+// step moves to the next subscriber of segment g, which is the k-th and has n.
+func (p *pass[E]) step(g segment[E], n int) bool {
+	if p.i >= n {
+		p.k, p.i = p.k+1, 0
+		return false
+	}
+	p.segment, p.at = g, p.i
+	p.i++
+	return true
+}
+
+// recovered reports a panic and lets the pass go on. A Goexit recovers nothing and goes on
+// unwinding.
+func (p *pass[E]) recovered(onPanic func(*PanicError)) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	p.ran++
+	onPanic(&PanicError{
+		Value:    value,
+		Stack:    debug.Stack(),
+		Event:    reflect.TypeFor[E](),
+		Receiver: p.segment.sub(p.at).anchor.receiver(),
+		Label:    p.segment.label(p.at),
+	})
+}
+
+// report makes the errors known of a publish that does not return them.
+func (p *pass[E]) report() {
+	for _, err := range p.errs {
+		p.topic.report(err)
+	}
+}
+
+// stops returns the event as a stopper, or nil if it is none.
+func stops[E any](event E) stopper {
+	s, ok := any(event).(stopper)
+	if v := reflect.ValueOf(s); !ok || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil
+	}
+	return s
+}

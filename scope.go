@@ -1,0 +1,150 @@
+package weakbus
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"weak"
+)
+
+// Scope groups subscriptions that live together, and holds the functions given to
+// SubscribeFunc. Make it a field of the object that owns them:
+//
+//	type Window struct {
+//		subs weakbus.Scope
+//	}
+//
+// The zero value is ready to use. When the window is dropped, the collector takes window, scope
+// and functions as one, and their subscriptions end; Close ends them at once. A Scope must not
+// be copied, which vet's copylocks check reports. Its methods are safe for concurrent use and
+// may be called from handlers.
+//
+// A Scope keeps no bus and no topic alive.
+type Scope struct {
+	mu     sync.Mutex
+	items  []scoped // in the order of subscribing
+	limit  int      // the length at which items is next pruned
+	closed bool
+	paused bool
+}
+
+// scoped is a subscription under a scope, with the holder that nobody else keeps.
+type scoped struct {
+	sub  *Subscription
+	held any
+}
+
+// Close cancels all that was subscribed under the scope, and has the functions collected. It
+// does not wait for handlers that are running. A closed scope stays closed: what is subscribed
+// under it later is Cancelled from the start. Close always returns nil and may be called again.
+func (s *Scope) Close() error {
+	s.mu.Lock()
+	items := s.items
+	s.items, s.closed = nil, true
+	s.mu.Unlock()
+	for _, it := range items {
+		it.sub.Cancel()
+	}
+	return nil
+}
+
+// Pause makes every publish skip the scope's subscriptions, those still to come included, until
+// Resume: for owners that are alive but hidden. Missed events are not kept. Pausing does not
+// nest. A Pause of a single subscription is counted apart.
+func (s *Scope) Pause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = true
+	for _, it := range s.items {
+		it.sub.pause(pausedByScope)
+	}
+}
+
+// Resume ends a Pause.
+func (s *Scope) Resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = false
+	for _, it := range s.items {
+		it.sub.resume(pausedByScope)
+	}
+}
+
+// Len returns the number of live subscriptions under the scope, paused ones included.
+func (s *Scope) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prune()
+	return len(s.items)
+}
+
+// add puts sub under the scope and reports whether the scope is open.
+func (s *Scope) add(sub *Subscription, held any) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if s.paused {
+		sub.pause(pausedByScope)
+	}
+	if len(s.items) >= s.limit {
+		s.prune()
+		s.limit = max(4, 2*len(s.items))
+	}
+	s.items = append(s.items, scoped{sub, held})
+	return true
+}
+
+// prune drops the subscriptions that ended, also with a bus that is gone, which tells nobody.
+func (s *Scope) prune() {
+	kept := s.items[:0]
+	for _, it := range s.items {
+		if st := it.sub.State(); st == Active || st == Paused {
+			kept = append(kept, it)
+		}
+	}
+	clear(s.items[len(kept):])
+	s.items = kept
+}
+
+// holder carries a function for SubscribeFunc. Its scope alone keeps it: owner, scope, holder
+// and a function that captures the owner are a cycle, which the collector takes as a whole. That
+// is how a function can live exactly as long as its owner, in a language without ephemerons.
+type holder[F any] struct {
+	fn atomic.Pointer[F] // nil once the subscription has ended: the scope may not prune for long
+}
+
+func hold[F any](fn F) *holder[F] {
+	h := &holder[F]{}
+	h.fn.Store(&fn)
+	return h
+}
+
+func (h *holder[F]) anchor() anchor { return holderRef[F]{weak.Make(h)} }
+
+func callHeld[E any](h *holder[func(E)], event E) {
+	if fn := h.fn.Load(); fn != nil {
+		(*fn)(event)
+	}
+}
+
+func callHeldContext[E any](h *holder[func(context.Context, E) error], ctx context.Context, event E) error {
+	if fn := h.fn.Load(); fn != nil {
+		return (*fn)(ctx, event)
+	}
+	return nil
+}
+
+// holderRef is the anchor of a SubscribeFunc.
+type holderRef[F any] struct{ p weak.Pointer[holder[F]] }
+
+func (r holderRef[F]) alive() bool            { return r.p.Value() != nil }
+func (r holderRef[F]) receiver() reflect.Type { return reflect.TypeFor[F]() }
+
+func (r holderRef[F]) release() {
+	if h := r.p.Value(); h != nil {
+		h.fn.Store(nil)
+	}
+}

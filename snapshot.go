@@ -1,0 +1,168 @@
+package weakbus
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+const (
+	// snapshotFrom is the number of subscribers from which a snapshot beats upgrading each:
+	// below it, the snapshot's own upgrade costs as much as it saves.
+	snapshotFrom = 3
+	// shortChunk is the size up to which a chunk is turned into closures; see ADR 3.
+	shortChunk = 7
+	// The price list of a snapshot's debt, roughly in nanoseconds: what a delivery costs more
+	// when states have to be looked at or the receiver is in the tail, and what a rebuild costs.
+	debtPerCheck    = 1
+	debtPerTail     = 8
+	rebuildPerEntry = 24
+)
+
+// snapshot is a topic's subscribers with strong pointers, laid out for speed. Nothing but the
+// stacks of publishes under way may refer to one: the topic has a weak pointer. A snapshot
+// without segments is blank: proof that no collection has run since it was made.
+type snapshot[E any] struct {
+	segments []segment[E]
+	n        int    // subscribers covered: the first n of the list
+	chunks   int    // which are those in the list's first chunks,
+	last     int    // the last of them up to here
+	clean    uint64 // the epoch at which all were active
+	debt     atomic.Int64
+}
+
+// strong is the counterpart of a plain chunk: receivers beside the chunk's own handlers.
+type strong[T, E any] struct {
+	recv  []*T // nil where the receiver had been collected
+	chunk *plain[T, E]
+}
+
+func (c *plain[T, E]) upgrade(s *snapshot[E], n int) {
+	if n > shortChunk {
+		s.segments = append(s.segments, &strong[T, E]{c.receivers(n), c})
+		return
+	}
+	m := s.mixed()
+	for i := range c.slots[:n] {
+		if recv := c.slots[i].recv.Value(); recv != nil {
+			m.calls = append(m.calls, bind(recv, c.slots[i].handle))
+			m.subs = append(m.subs, c.slots[i].sub)
+		} else {
+			c.slots[i].sub.collected()
+		}
+	}
+}
+
+// receivers upgrades the first n slots, with nil for a receiver that was collected.
+func (c *store[T, H]) receivers(n int) []*T {
+	recv := make([]*T, n)
+	for i := range recv {
+		if recv[i] = c.slots[i].recv.Value(); recv[i] == nil {
+			c.slots[i].sub.collected()
+		}
+	}
+	return recv
+}
+
+func (g *strong[T, E]) size() int               { return len(g.recv) }
+func (g *strong[T, E]) sub(i int) *Subscription { return g.chunk.sub(i) }
+func (g *strong[T, E]) label(int) string        { return "" }
+
+func (g *strong[T, E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran, _ int) {
+	o := t.origin
+	recv := g.recv[from:to]
+	slots := g.chunk.slots[from:to]
+	for i := range recv {
+		if recv[i] == nil || o.epoch.Load() != clean && !slots[i].sub.active() {
+			continue
+		}
+		slots[i].handle(recv[i], event)
+		ran++
+	}
+	return ran, 0
+}
+
+func (g *strong[T, E]) call(_ *Topic[E], i int, _ context.Context, event E) (bool, error) {
+	if g.recv[i] == nil || !g.sub(i).active() {
+		return false, nil
+	}
+	g.chunk.slots[i].handle(g.recv[i], event)
+	return true, nil
+}
+
+// strongOptioned is the counterpart of an optioned chunk.
+type strongOptioned[T, E any] struct {
+	recv  []*T // nil where the receiver had been collected
+	chunk *optioned[T, E]
+}
+
+func (c *optioned[T, E]) upgrade(s *snapshot[E], n int) {
+	s.segments = append(s.segments, &strongOptioned[T, E]{c.receivers(n), c})
+}
+
+func (g *strongOptioned[T, E]) size() int               { return len(g.recv) }
+func (g *strongOptioned[T, E]) sub(i int) *Subscription { return g.chunk.sub(i) }
+func (g *strongOptioned[T, E]) label(i int) string      { return g.chunk.label(i) }
+
+func (g *strongOptioned[T, E]) run(t *Topic[E], _ uint64, from, to int, event E) (ran, _ int) {
+	return runEach(g, t, from, to, event), 0
+}
+
+func (g *strongOptioned[T, E]) call(_ *Topic[E], i int, ctx context.Context, event E) (bool, error) {
+	if g.recv[i] == nil || !g.sub(i).active() {
+		return false, nil
+	}
+	return g.chunk.slots[i].handle.deliver(g.sub(i), g.recv[i], ctx, event)
+}
+
+// mixed holds what a mix of receiver types leaves as chunks of a few slots.
+type mixed[E any] struct {
+	calls []func(E)
+	subs  []*Subscription
+}
+
+// mixed returns the segment that short chunks are added to.
+func (s *snapshot[E]) mixed() *mixed[E] {
+	if len(s.segments) > 0 {
+		if m, ok := s.segments[len(s.segments)-1].(*mixed[E]); ok {
+			return m
+		}
+	}
+	m := &mixed[E]{}
+	s.segments = append(s.segments, m)
+	return m
+}
+
+// bind closes handle over its receiver. It is generic over the pointer and kept out of line so
+// that all receiver types share one compiled closure: the call of a bound function then has
+// one target for the whole segment, and only handle's own target has to be guessed.
+//
+//go:noinline
+func bind[P, E any](recv P, handle func(P, E)) func(E) {
+	return func(event E) { handle(recv, event) }
+}
+
+func (m *mixed[E]) size() int               { return len(m.calls) }
+func (m *mixed[E]) sub(i int) *Subscription { return m.subs[i] }
+func (m *mixed[E]) label(int) string        { return "" }
+
+func (m *mixed[E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran, _ int) {
+	o := t.origin
+	calls := m.calls[from:to]
+	subs := m.subs[from:to]
+	for i, call := range calls {
+		if o.epoch.Load() != clean && !subs[i].active() {
+			continue
+		}
+		call(event)
+		ran++
+	}
+	return ran, 0
+}
+
+func (m *mixed[E]) call(_ *Topic[E], i int, _ context.Context, event E) (bool, error) {
+	if !m.subs[i].active() {
+		return false, nil
+	}
+	m.calls[i](event)
+	return true, nil
+}

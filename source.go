@@ -1,0 +1,167 @@
+package weakbus
+
+import (
+	"context"
+	"reflect"
+	"weak"
+)
+
+// Source is where events of type E come from: a whole bus, or one topic. It is a constraint
+// that both satisfy, so that one set of functions serves both and is checked at compile time:
+// a handler of another event type cannot be subscribed to a *Topic[E].
+type Source[E any] interface {
+	*Bus | *Topic[E]
+}
+
+// TopicOf returns the bus's topic of event type E, always the same one. Publishing to it saves
+// the lookup by type. The topic keeps the bus alive. On a closed bus, it is a closed topic.
+func TopicOf[E any](b *Bus) *Topic[E] {
+	if b == nil {
+		misuse("TopicOf", "nil *Bus; make one with New")
+	}
+	if t := lookup[E](b); t != nil {
+		return t
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := lookup[E](b); t != nil {
+		return t
+	}
+	t := &Topic[E]{bus: b, closed: b.closed.Load()}
+	b.register(reflect.TypeFor[E](), t)
+	return t
+}
+
+// topicOf returns the topic of src, which it makes if need be.
+func topicOf[E any, S Source[E]](function string, src S) *Topic[E] {
+	switch s := any(src).(type) {
+	case *Topic[E]:
+		if s != nil {
+			return s
+		}
+	case *Bus:
+		if s != nil {
+			return TopicOf[E](s)
+		}
+	}
+	misuse(function, "nil source; make a bus with New, or take the address of a Topic")
+	return nil
+}
+
+// Subscribe calls handle with recv and each event of type E that is published to src, from the
+// next publish on.
+//
+// src holds recv weakly: it never keeps recv alive. Delivery ends when the subscription is
+// cancelled or recv is collected, whichever comes first. Collection is not prompt and may never
+// happen; cancel when the moment matters. A receiver inside a larger allocation, such as an
+// element of a slice or a field of a struct, lives as long as all of it.
+//
+// handle must reach recv through its parameter only; the method expression (*T).Method does. A
+// method value or a closure over recv keeps recv alive for as long as the subscription, that is
+// for ever; where a closure is wanted, use SubscribeFunc.
+//
+// The returned Subscription may be dropped. On a closed bus it is in state Closed, and handle is
+// never called. Subscribe panics if src, recv or handle is nil, and if T is a type that the
+// garbage collector never, or perhaps never, collects: of size zero, or pointer-free and smaller
+// than 16 bytes, which the runtime allocates in batches.
+func Subscribe[T, E any, S Source[E]](src S, recv *T, handle func(*T, E), opts ...SubscribeOption) *Subscription {
+	const function = "Subscribe"
+	t := topicOf[E](function, src)
+	checkReceiver(function, recv)
+	if handle == nil {
+		misuse(function, "nil handler; pass a method expression such as (*T).OnEvent")
+	}
+	return subscribe(function, t, subscriber[T, E]{recv: recv, anchor: ref[T]{weak.Make(recv)}, handle: handle}, opts)
+}
+
+// SubscribeContext is Subscribe for a handler that takes a context and may fail. The context is
+// the one given to PublishContext, context.Background() for Publish. What becomes of the error
+// is said there.
+func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, context.Context, E) error, opts ...SubscribeOption) *Subscription {
+	const function = "SubscribeContext"
+	t := topicOf[E](function, src)
+	checkReceiver(function, recv)
+	if handle == nil {
+		misuse(function, "nil handler; pass a method expression such as (*T).OnEvent")
+	}
+	return subscribe(function, t, subscriber[T, E]{recv: recv, anchor: ref[T]{weak.Make(recv)}, handleContext: handle}, opts)
+}
+
+// SubscribeFunc calls handle with each event of type E that is published to src, from the next
+// publish on, for as long as scope lives and is not closed.
+//
+// Only scope holds handle, so handle may capture the object that scope is a field of: when
+// nothing else refers to that object, it, the scope and handle are collected together, and
+// delivery ends. A closure that captures src keeps src alive for as long as the scope.
+//
+// On a closed bus the returned Subscription is in state Closed, under a closed scope in state
+// Cancelled. SubscribeFunc panics if src, scope or handle is nil.
+func SubscribeFunc[E any, S Source[E]](src S, scope *Scope, handle func(E), opts ...SubscribeOption) *Subscription {
+	const function = "SubscribeFunc"
+	t := topicOf[E](function, src)
+	checkScope(function, scope)
+	if handle == nil {
+		misuse(function, "nil handler")
+	}
+	h := hold(handle)
+	return subscribe(function, t, subscriber[holder[func(E)], E]{
+		recv: h, anchor: h.anchor(), scope: scope, handle: callHeld[E],
+	}, opts)
+}
+
+// SubscribeFuncContext is SubscribeFunc for a handler that takes a context and may fail, as in
+// SubscribeContext.
+func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(context.Context, E) error, opts ...SubscribeOption) *Subscription {
+	const function = "SubscribeFuncContext"
+	t := topicOf[E](function, src)
+	checkScope(function, scope)
+	if handle == nil {
+		misuse(function, "nil handler")
+	}
+	h := hold(handle)
+	return subscribe(function, t, subscriber[holder[func(context.Context, E) error], E]{
+		recv: h, anchor: h.anchor(), scope: scope, handleContext: callHeldContext[E],
+	}, opts)
+}
+
+// Publish publishes event to src, as Topic.Publish does; to a bus, it goes to the topic of type
+// E. It returns how many handlers ran. On a closed bus that is none.
+func Publish[E any, S Source[E]](src S, event E) int {
+	if t := published[E]("Publish", src); t != nil {
+		return t.Publish(event)
+	}
+	return 0
+}
+
+// PublishContext publishes event to src, as Topic.PublishContext does; to a bus, it goes to the
+// topic of type E.
+func PublishContext[E any, S Source[E]](ctx context.Context, src S, event E) (int, error) {
+	const function = "PublishContext"
+	if ctx == nil {
+		misuse(function, "nil context; pass context.Background() if there is none")
+	}
+	if t := published[E](function, src); t != nil {
+		return t.PublishContext(ctx, event)
+	}
+	if b, ok := any(src).(*Bus); ok && b.closed.Load() {
+		return 0, ErrClosed
+	}
+	return 0, ctx.Err()
+}
+
+// published returns the topic to publish to, or nil where the bus has none: to publish what
+// nobody subscribed to makes no topic.
+func published[E any, S Source[E]](function string, src S) *Topic[E] {
+	switch s := any(src).(type) {
+	case *Topic[E]:
+		if s != nil {
+			return s
+		}
+	case *Bus:
+		if s != nil {
+			return lookup[E](s)
+		}
+	}
+	misuse(function, "nil source; make a bus with New, or take the address of a Topic")
+	return nil
+}

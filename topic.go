@@ -1,0 +1,276 @@
+package weakbus
+
+import (
+	"log/slog"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"weak"
+)
+
+// Topic is where events of one type are published and subscribed to. The zero value is ready
+// to use, so a Topic can be a field and serve as a signal:
+//
+//	type Button struct {
+//		Clicked weakbus.Topic[Click]
+//	}
+//
+// A Topic of a Bus comes from TopicOf. A Topic holds its subscribers weakly, like a bus. One
+// that is not part of a bus has no sweep after a collection: it prunes when it is published,
+// subscribed to, or asked for its Len. A Topic must not be copied. Its methods are safe for
+// concurrent use and may be called from handlers.
+//
+// Invariants:
+//
+//	I1 nothing reachable from a Topic reaches a receiver except through weak.Pointer.
+//	I2 what a published list covers is never written again; compaction copies.
+//	I3 no user code runs while mu is held.
+//	I4 what no live subscription needs is removed, in amortised constant time.
+//	I5 a strong pointer taken for a publish lives no longer than that publish.
+//
+// docs/design.md has the proofs.
+type Topic[E any] struct {
+	head   atomic.Pointer[list[E]] // nil when there are no subscribers; see I2
+	origin *origin                 // set once, before head is; read only where head was not nil
+	bus    *Bus                    // nil outside a bus; set before the topic is shared
+
+	mu       sync.Mutex // serialises writers of head
+	closed   bool       // guarded by mu
+	cursor   atomic.Uint64
+	building atomic.Bool
+}
+
+// list is the subscribers of a topic at one moment, in the order of delivery. It is immutable.
+type list[E any] struct {
+	chunks     []chunk[E]
+	last       int                       // slots of the last chunk that belong to this list
+	n          int                       // slots in all
+	joints     int                       // neighbouring chunks that a compaction would join
+	clean      uint64                    // the epoch at which all were active; 0: at none
+	generation uint64                    // appending keeps it, anything else starts a new one
+	careful    bool                      // deliveries go one by one; see pass
+	snapshot   weak.Pointer[snapshot[E]] // the only reference to it between publishes; see S1
+}
+
+// upTo returns how many slots of chunk k belong to the list.
+func (l *list[E]) upTo(k int) int {
+	if k == len(l.chunks)-1 {
+		return l.last
+	}
+	return l.chunks[k].size()
+}
+
+// position returns where a chunk of priority prio belongs: behind all of the same or higher.
+func (l *list[E]) position(prio int) int {
+	at := len(l.chunks)
+	for at > 0 && l.chunks[at-1].priority() < prio {
+		at--
+	}
+	return at
+}
+
+// weakTopic is how an origin refers to its topic.
+type weakTopic[E any] struct{ p weak.Pointer[Topic[E]] }
+
+func (w weakTopic[E]) alive() bool { return w.p.Value() != nil }
+
+func (w weakTopic[E]) compact() {
+	if t := w.p.Value(); t != nil {
+		t.compact()
+	}
+}
+
+// source returns the topic's origin, which it makes on first use.
+func (t *Topic[E]) source() *origin {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.origin == nil {
+		t.origin = &origin{topic: weakTopic[E]{weak.Make(t)}}
+		t.origin.epoch.Store(1) // 0 stands for "at no epoch"
+	}
+	return t.origin
+}
+
+// careful reports whether something has to be looked at between two deliveries.
+func (t *Topic[E]) careful() bool {
+	event := reflect.TypeFor[E]()
+	return t.bus != nil && t.bus.onPanic != nil ||
+		event.Kind() == reflect.Interface || event.Implements(reflect.TypeFor[stopper]())
+}
+
+// add puts a subscriber into the list and reports whether the topic was open. At the end of
+// the list that is an append into spare capacity, in front of lower priorities it is a copy.
+func add[C, T, H, E any, P carrier[C, T, H, E]](t *Topic[E], prio int, s slot[T, H]) bool {
+	t.look(2)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	var next list[E]
+	if l := t.head.Load(); l != nil {
+		next = *l
+	} else {
+		next.clean, next.careful = t.origin.epoch.Load(), t.careful()
+	}
+	at := next.position(prio)
+	var before P
+	if at > 0 {
+		before, _ = next.chunks[at-1].(P)
+		if before != nil && before.priority() != prio {
+			before = nil
+		}
+	}
+	switch {
+	case at < len(next.chunks):
+		insert(&next, at, before, prio, s)
+	case before != nil && before.base().push(s):
+		next.last++
+	default:
+		room := 1
+		if before != nil {
+			room = min(2*before.size(), maxChunk)
+			next.joints++
+		}
+		c := fresh[C, T, H, E, P](prio, room)
+		c.base().push(s)
+		next.chunks, next.last = append(next.chunks, c), 1
+	}
+	next.n++
+	t.origin.size.Store(int64(next.n))
+	t.head.Store(&next)
+	t.check()
+	return true
+}
+
+// insert puts s into the middle of l. A chunk there cannot grow in place: lists that are
+// being published take its size for final.
+func insert[C, T, H, E any, P carrier[C, T, H, E]](l *list[E], at int, before P, prio int, s slot[T, H]) {
+	c := fresh[C, T, H, E, P](prio, 0)
+	l.chunks = slices.Clone(l.chunks)
+	if before != nil && before.size() < maxChunk {
+		c.base().slots = append(slices.Clone(before.base().slots[:before.size()]), s)
+		l.chunks[at-1] = c
+	} else {
+		c.base().slots = []slot[T, H]{s}
+		l.chunks = slices.Insert(l.chunks, at, chunk[E](c))
+	}
+	c.base().used.Store(int32(len(c.base().slots)))
+	l.generation++
+	l.snapshot = l.blank()
+}
+
+// blank returns the list's snapshot if that is blank, which is right for any generation.
+func (l *list[E]) blank() (none weak.Pointer[snapshot[E]]) {
+	if s := l.snapshot.Value(); s != nil && s.n == 0 {
+		return l.snapshot
+	}
+	return none
+}
+
+// look examines the next n subscribers, round robin, for receivers that were collected. With
+// two for each that is added, a topic that nobody publishes holds at most as many dead
+// subscribers as live ones, and a few.
+func (t *Topic[E]) look(n int) {
+	l := t.head.Load()
+	if l == nil {
+		return
+	}
+	for range min(n, l.n) {
+		at := t.cursor.Load()
+		k, i := int(at>>32), int(uint32(at))
+		if k >= len(l.chunks) {
+			k, i = 0, 0
+		}
+		if i < l.upTo(k) {
+			l.chunks[k].alive(i)
+		}
+		if i++; i >= l.upTo(k) {
+			k, i = k+1, 0
+		}
+		t.cursor.Store(uint64(k)<<32 | uint64(i))
+	}
+	if t.origin.ended.Load()*2 >= t.origin.size.Load() {
+		t.compact()
+	}
+}
+
+// compact removes what ended from the list. Its cost is paid for by the ends that it removes,
+// or by the weak walk that it follows.
+func (t *Topic[E]) compact() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.head.Load()
+	if l == nil || t.origin.ended.Load() == 0 && l.joints == 0 {
+		return
+	}
+	next := list[E]{clean: t.origin.epoch.Load(), generation: l.generation + 1, careful: l.careful}
+	k := compaction[E]{chunks: make([]chunk[E], 0, len(l.chunks))}
+	for i, c := range l.chunks {
+		c.moveTo(&k, l.upTo(i))
+	}
+	if k.paused {
+		next.clean = 0
+	}
+	t.cursor.Store(0)
+	t.origin.ended.Add(int64(-k.removed))
+	t.origin.size.Store(int64(k.kept))
+	if k.kept == 0 {
+		t.head.Store(nil)
+		return
+	}
+	next.chunks, next.n = k.chunks, k.kept
+	next.last = k.chunks[len(k.chunks)-1].size()
+	next.snapshot = l.blank()
+	t.head.Store(&next)
+	t.check()
+}
+
+// Len returns the number of live subscriptions, paused ones included. It looks at each of
+// them, and removes those whose receiver it finds collected.
+func (t *Topic[E]) Len() int {
+	return t.prune()
+}
+
+// prune looks at every subscriber, compacts, and returns how many are left.
+func (t *Topic[E]) prune() (live int) {
+	l := t.head.Load()
+	if l == nil {
+		return 0
+	}
+	for k, c := range l.chunks {
+		for i := range l.upTo(k) {
+			if c.alive(i) {
+				live++
+			}
+		}
+	}
+	if t.origin.ended.Load() > 0 {
+		t.compact()
+	}
+	return live
+}
+
+func (t *Topic[E]) empty() bool { return t.head.Load() == nil }
+
+// close ends every subscription and refuses new ones.
+func (t *Topic[E]) close() {
+	t.mu.Lock()
+	t.closed = true
+	l := t.head.Swap(nil)
+	t.mu.Unlock()
+	if l == nil {
+		return
+	}
+	for k, c := range l.chunks {
+		for i := range l.upTo(k) {
+			c.sub(i).end(Closed)
+		}
+	}
+}
+
+// report makes a handler's error known where the publisher does not get it.
+func (t *Topic[E]) report(err error) {
+	slog.Default().Error(err.Error())
+}
