@@ -30,15 +30,28 @@ type snapshot[E any] struct {
 	debt     atomic.Int64
 }
 
-// strong is the counterpart of a plain chunk: receivers beside the chunk's own handlers.
+// strong is the counterpart of a plain chunk.
 type strong[T, E any] struct {
-	recv  []*T // nil where the receiver had been collected
+	calls []call[T, E]
 	chunk *plain[T, E]
+}
+
+type call[T, E any] struct {
+	recv   *T // nil where the receiver had been collected
+	handle func(*T, E)
 }
 
 func (c *plain[T, E]) upgrade(s *snapshot[E], n int) {
 	if n > shortChunk {
-		s.segments = append(s.segments, &strong[T, E]{c.receivers(n), c})
+		g := &strong[T, E]{make([]call[T, E], n), c}
+		for i := range g.calls {
+			g.calls[i] = call[T, E]{c.slots[i].recv.Value(), c.slots[i].handle}
+			if g.calls[i].recv == nil {
+				c.slots[i].sub.collected()
+				s.clean = 0
+			}
+		}
+		s.segments = append(s.segments, g)
 		return
 	}
 	m := s.mixed()
@@ -63,29 +76,47 @@ func (c *store[T, H]) receivers(n int) []*T {
 	return recv
 }
 
-func (g *strong[T, E]) size() int               { return len(g.recv) }
+func (g *strong[T, E]) size() int               { return len(g.calls) }
 func (g *strong[T, E]) sub(i int) *Subscription { return g.chunk.sub(i) }
 func (g *strong[T, E]) label(int) string        { return "" }
 
 func (g *strong[T, E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran, _ int) {
-	o := t.origin
-	recv := g.recv[from:to]
-	slots := g.chunk.slots[from:to]
-	for i := range recv {
-		if recv[i] == nil || o.epoch.Load() != clean && !slots[i].sub.active() {
-			continue
-		}
-		slots[i].handle(recv[i], event)
-		ran++
+	ran = runClean(&t.origin.epoch, clean, g.calls[from:to], event)
+	if from += ran; from < to {
+		ran += g.runChecked(from, to, event)
 	}
 	return ran, 0
 }
 
+// runClean calls one after the other until the epoch changes, and returns how many it called.
+// It is a function of its own, of few variables: each one more is loaded again after each call.
+//
+//go:noinline
+func runClean[T, E any](epoch *atomic.Uint64, clean uint64, calls []call[T, E], event E) int {
+	for i := range calls {
+		if epoch.Load() != clean {
+			return i
+		}
+		calls[i].handle(calls[i].recv, event)
+	}
+	return len(calls)
+}
+
+func (g *strong[T, E]) runChecked(from, to int, event E) (ran int) {
+	for i := from; i < to; i++ {
+		if g.sub(i).active() {
+			g.calls[i].handle(g.calls[i].recv, event)
+			ran++
+		}
+	}
+	return ran
+}
+
 func (g *strong[T, E]) call(_ *Topic[E], i int, _ context.Context, event E) (bool, error) {
-	if g.recv[i] == nil || !g.sub(i).active() {
+	if !g.sub(i).active() {
 		return false, nil
 	}
-	g.chunk.slots[i].handle(g.recv[i], event)
+	g.calls[i].handle(g.calls[i].recv, event)
 	return true, nil
 }
 
