@@ -15,9 +15,9 @@ const maxChunk = 512
 // counterpart in a snapshot.
 type segment[E any] interface {
 	size() int
-	// run delivers event to subscribers [from, to) and returns how many handlers ran, and
-	// how many receivers it found collected.
-	run(t *Topic[E], clean uint64, from, to int, event E) (ran, dead int)
+	// run delivers event to subscribers [from, to) and returns how many handlers ran. clean is
+	// the epoch at which all of them were active.
+	run(t *Topic[E], clean uint64, from, to int, event E) (ran int)
 	// call delivers event to one subscriber, for publishes that have to look at something
 	// between two calls.
 	call(t *Topic[E], i int, ctx context.Context, event E) (ran bool, err error)
@@ -29,6 +29,8 @@ type segment[E any] interface {
 type chunk[E any] interface {
 	segment[E]
 	priority() int
+	// first is run for a list of one, which needs no epoch.
+	first(t *Topic[E], event E) bool
 	// alive reports whether subscriber i can still be called, and notes it where it was collected.
 	alive(i int) bool
 	// moveTo hands the subscribers among the first n that have not ended to a compaction.
@@ -106,38 +108,39 @@ type compaction[E any] struct {
 	paused  bool
 }
 
-// count returns how many of the first n slots have not ended.
-func (c *store[T, H]) count(n int) (live int) {
+// count returns how many of the first n slots have not ended, and whether any is paused.
+func (c *store[T, H]) count(n int) (live int, paused bool) {
 	for i := range c.slots[:n] {
-		if !c.slots[i].sub.isFinal() {
+		w := c.slots[i].sub.state.Load()
+		if w&finalMask == 0 {
 			live++
+			paused = paused || w != 0
 		}
 	}
-	return live
+	return live, paused
 }
 
 // take appends those of slots that have not ended to an unpublished chunk.
-func (c *store[T, H]) take(slots []slot[T, H]) (taken int, paused bool) {
+func (c *store[T, H]) take(slots []slot[T, H]) (taken int) {
 	kept := c.slots[:c.size()]
 	for i := range slots {
-		w := slots[i].sub.state.Load()
-		if w&finalMask == 0 {
+		if !slots[i].sub.isFinal() {
 			kept = append(kept, slots[i])
-			paused = paused || w != 0
 		}
 	}
 	taken = len(kept) - c.size()
 	c.slots = kept
 	c.used.Store(int32(len(kept)))
-	return taken, paused
+	return taken
 }
 
 // move is moveTo for every chunk type: it drops the slots that ended and joins what is left
 // with the chunk before it where type and priority allow. It never writes into a chunk that a
 // list has published; see L1 in docs/design.md.
 func move[C, T, H, E any, P carrier[C, T, H, E]](k *compaction[E], c P, n int) {
-	live := c.base().count(n)
+	live, paused := c.base().count(n)
 	k.removed += n - live
+	k.paused = k.paused || paused
 	if live == 0 {
 		return
 	}
@@ -146,18 +149,23 @@ func move[C, T, H, E any, P carrier[C, T, H, E]](k *compaction[E], c P, n int) {
 	case joins && k.own:
 	case joins:
 		copied := fresh[C, T, H, E, P](c.priority(), 0)
-		copied.base().take(dst.base().slots[:dst.size()])
+		taken := copied.base().take(dst.base().slots[:dst.size()])
+		k.kept -= dst.size() - taken
+		k.removed += dst.size() - taken
 		dst = copied
 		k.chunks[len(k.chunks)-1], k.own = dst, true
+	case live == n && n == c.size():
+		k.chunks, k.own = append(k.chunks, c), false
+		k.kept += n
+		return
 	default:
 		dst = fresh[C, T, H, E, P](c.priority(), 0)
 		dst.base().slots = make([]slot[T, H], 0, live)
 		k.chunks, k.own = append(k.chunks, dst), true
 	}
-	taken, paused := dst.base().take(c.base().slots[:n])
+	taken := dst.base().take(c.base().slots[:n])
 	k.kept += taken
-	k.removed += live - taken
-	k.paused = k.paused || paused
+	k.removed += live - taken // ended meanwhile
 }
 
 // tail returns the last chunk so far if n more slots of that priority fit, or else nil.
@@ -177,38 +185,54 @@ type plain[T, E any] struct {
 	store[T, func(*T, E)]
 }
 
-func (c *plain[T, E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran, dead int) {
-	o := t.origin
-	slots := c.slots[from:to]
-	for i := range slots {
-		s := &slots[i]
-		if o.epoch.Load() != clean && !s.sub.active() {
-			continue
+func (c *plain[T, E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran int) {
+	for from < to {
+		n := runWeak(&t.origin.epoch, clean, c.slots[from:to], event)
+		ran += n
+		if from += n; from == to {
+			break
 		}
-		recv := s.recv.Value()
-		if recv == nil {
-			s.sub.collected()
-			dead++
-			continue
+		if c.one(from, event) { // has to be looked at
+			ran++
 		}
-		s.handle(recv, event)
-		ran++
+		from++
 	}
-	return ran, dead
+	return ran
 }
 
-func (c *plain[T, E]) call(_ *Topic[E], i int, _ context.Context, event E) (bool, error) {
-	s := &c.slots[i]
-	if !s.sub.active() {
-		return false, nil
+// runWeak delivers to one slot after the other, until the epoch changes or a receiver is gone,
+// and returns to how many. For its shape, see runStrong.
+//
+//go:noinline
+func runWeak[T, E any](epoch *atomic.Uint64, clean uint64, slots []slot[T, func(*T, E)], event E) int {
+	for i := range slots {
+		recv := slots[i].recv.Value()
+		if recv == nil || epoch.Load() != clean {
+			return i
+		}
+		slots[i].handle(recv, event)
 	}
+	return len(slots)
+}
+
+func (c *plain[T, E]) one(i int, event E) bool {
+	s := &c.slots[i]
 	recv := s.recv.Value()
 	if recv == nil {
 		s.sub.collected()
-		return false, nil
+		return false
+	}
+	if !s.sub.active() {
+		return false
 	}
 	s.handle(recv, event)
-	return true, nil
+	return true
+}
+
+func (c *plain[T, E]) first(_ *Topic[E], event E) bool { return c.one(0, event) }
+
+func (c *plain[T, E]) call(_ *Topic[E], i int, _ context.Context, event E) (bool, error) {
+	return c.one(i, event), nil
 }
 
 func (c *plain[T, E]) label(int) string { return "" }
@@ -221,8 +245,8 @@ type optioned[T, E any] struct {
 	store[T, *optionedHandler[T, E]]
 }
 
-func (c *optioned[T, E]) run(t *Topic[E], _ uint64, from, to int, event E) (ran, dead int) {
-	return runEach(c, t, from, to, event), 0
+func (c *optioned[T, E]) run(t *Topic[E], _ uint64, from, to int, event E) int {
+	return runEach(c, t, from, to, event)
 }
 
 // runEach is run where each delivery has options to look at.
@@ -237,6 +261,10 @@ func runEach[E any](g segment[E], t *Topic[E], from, to int, event E) (ran int) 
 		}
 	}
 	return ran
+}
+
+func (c *optioned[T, E]) first(t *Topic[E], event E) bool {
+	return runEach(c, t, 0, 1, event) > 0
 }
 
 func (c *optioned[T, E]) call(_ *Topic[E], i int, ctx context.Context, event E) (bool, error) {

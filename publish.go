@@ -25,25 +25,30 @@ func (t *Topic[E]) Publish(event E) int {
 	if l == nil {
 		return 0
 	}
+	if l.n == 1 && !l.careful {
+		if l.chunks[0].first(t, event) {
+			return 1
+		}
+		t.compact()
+		return 0
+	}
 	if l.careful {
 		p := pass[E]{topic: t, ctx: context.Background(), event: event}
 		p.publish(l)
 		p.report()
 		return p.ran
 	}
-	if l.n < snapshotFrom {
-		return t.publishWeakly(l, 0, 0, event)
-	}
 	s := l.snapshot.Value()
 	if s == nil || s.n == 0 {
 		if l, s = t.warm(l, s); s == nil {
-			return t.publishWeakly(l, 0, 0, event)
+			ran := t.publishWeakly(l, 0, 0, event)
+			t.compact() // what it met
+			return ran
 		}
 	}
 	ran := 0
 	for _, g := range s.segments {
-		r, _ := g.run(t, s.clean, 0, g.size(), event)
-		ran += r
+		ran += g.run(t, s.clean, 0, g.size(), event)
 	}
 	if l.n != s.n {
 		ran += t.publishWeakly(l, s.chunks-1, s.last, event)
@@ -54,16 +59,11 @@ func (t *Topic[E]) Publish(event E) int {
 	return ran
 }
 
-// publishWeakly delivers to the list's slots from slot i of chunk k on, and has those removed
-// that it meets collected.
+// publishWeakly delivers to the list's slots from slot i of chunk k on.
 func (t *Topic[E]) publishWeakly(l *list[E], k, i int, event E) (ran int) {
-	dead := 0
 	for ; k < len(l.chunks); k++ {
-		r, d := l.chunks[k].run(t, l.clean, i, l.upTo(k), event)
-		ran, dead, i = ran+r, dead+d, 0
-	}
-	if dead > 0 {
-		t.compact()
+		ran += l.chunks[k].run(t, l.clean, i, l.upTo(k), event)
+		i = 0
 	}
 	return ran
 }
@@ -85,11 +85,13 @@ func (t *Topic[E]) warm(l *list[E], s *snapshot[E]) (*list[E], *snapshot[E]) {
 
 // build makes a snapshot of the list, compacted if that is worthwhile, and installs it.
 func (t *Topic[E]) build(l *list[E]) (*list[E], *snapshot[E]) {
-	if t.origin.ended.Load() > 0 || l.joints > 0 {
+	if l.joints > 0 {
+		t.tidy()
+	} else {
 		t.compact()
-		if l = t.head.Load(); l == nil {
-			return &list[E]{}, nil
-		}
+	}
+	if l = t.head.Load(); l == nil {
+		return &list[E]{}, nil
 	}
 	s := &snapshot[E]{n: l.n, chunks: len(l.chunks), last: l.last, clean: t.origin.epoch.Load()}
 	for k, c := range l.chunks {
@@ -190,7 +192,7 @@ func (p *pass[E]) publish(l *list[E]) {
 	}
 	for !p.deliver() { // once more for each recovered panic
 	}
-	if s := p.snapshot; s == nil && p.topic.origin.ended.Load() > 0 {
+	if s := p.snapshot; s == nil {
 		p.topic.compact()
 	} else if s != nil && (l.n != s.n || p.topic.origin.epoch.Load() != s.clean) {
 		p.topic.charge(p.list, s)

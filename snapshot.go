@@ -8,7 +8,7 @@ import (
 const (
 	// snapshotFrom is the number of subscribers from which a snapshot beats upgrading each:
 	// below it, the snapshot's own upgrade costs as much as it saves.
-	snapshotFrom = 3
+	snapshotFrom = 2
 	// shortChunk is the size up to which a chunk is turned into closures; see ADR 3.
 	shortChunk = 7
 	// The price list of a snapshot's debt, roughly in nanoseconds: what a delivery costs more
@@ -80,19 +80,19 @@ func (g *strong[T, E]) size() int               { return len(g.calls) }
 func (g *strong[T, E]) sub(i int) *Subscription { return g.chunk.sub(i) }
 func (g *strong[T, E]) label(int) string        { return "" }
 
-func (g *strong[T, E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran, _ int) {
-	ran = runClean(&t.origin.epoch, clean, g.calls[from:to], event)
+func (g *strong[T, E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran int) {
+	ran = runStrong(&t.origin.epoch, clean, g.calls[from:to], event)
 	if from += ran; from < to {
-		ran += g.runChecked(from, to, event)
+		ran += runChecked(g.chunk.slots[from:to], g.calls[from:to], event)
 	}
-	return ran, 0
+	return ran
 }
 
-// runClean calls one after the other until the epoch changes, and returns how many it called.
+// runStrong calls one after the other until the epoch changes, and returns how many it called.
 // It is a function of its own, of few variables: each one more is loaded again after each call.
 //
 //go:noinline
-func runClean[T, E any](epoch *atomic.Uint64, clean uint64, calls []call[T, E], event E) int {
+func runStrong[T, E any](epoch *atomic.Uint64, clean uint64, calls []call[T, E], event E) int {
 	for i := range calls {
 		if epoch.Load() != clean {
 			return i
@@ -102,10 +102,11 @@ func runClean[T, E any](epoch *atomic.Uint64, clean uint64, calls []call[T, E], 
 	return len(calls)
 }
 
-func (g *strong[T, E]) runChecked(from, to int, event E) (ran int) {
-	for i := from; i < to; i++ {
-		if g.sub(i).active() {
-			g.calls[i].handle(g.calls[i].recv, event)
+// runChecked calls those that are active, and returns how many those were.
+func runChecked[T, E any](slots []slot[T, func(*T, E)], calls []call[T, E], event E) (ran int) {
+	for i := range slots {
+		if slots[i].sub.active() {
+			calls[i].handle(calls[i].recv, event)
 			ran++
 		}
 	}
@@ -134,8 +135,8 @@ func (g *strongOptioned[T, E]) size() int               { return len(g.recv) }
 func (g *strongOptioned[T, E]) sub(i int) *Subscription { return g.chunk.sub(i) }
 func (g *strongOptioned[T, E]) label(i int) string      { return g.chunk.label(i) }
 
-func (g *strongOptioned[T, E]) run(t *Topic[E], _ uint64, from, to int, event E) (ran, _ int) {
-	return runEach(g, t, from, to, event), 0
+func (g *strongOptioned[T, E]) run(t *Topic[E], _ uint64, from, to int, event E) int {
+	return runEach(g, t, from, to, event)
 }
 
 func (g *strongOptioned[T, E]) call(_ *Topic[E], i int, ctx context.Context, event E) (bool, error) {
@@ -176,7 +177,7 @@ func (m *mixed[E]) size() int               { return len(m.calls) }
 func (m *mixed[E]) sub(i int) *Subscription { return m.subs[i] }
 func (m *mixed[E]) label(int) string        { return "" }
 
-func (m *mixed[E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran, _ int) {
+func (m *mixed[E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran int) {
 	o := t.origin
 	calls := m.calls[from:to]
 	subs := m.subs[from:to]
@@ -187,7 +188,7 @@ func (m *mixed[E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran, _
 		call(event)
 		ran++
 	}
-	return ran, 0
+	return ran
 }
 
 func (m *mixed[E]) call(_ *Topic[E], i int, _ context.Context, event E) (bool, error) {

@@ -130,8 +130,9 @@ func add[C, T, H, E any, P carrier[C, T, H, E]](t *Topic[E], prio int, s slot[T,
 	default:
 		room := 1
 		if before != nil {
-			room = min(2*before.size(), maxChunk)
-			next.joints++
+			if room = min(2*before.size(), maxChunk); room+before.size() <= maxChunk {
+				next.joints++
+			}
 		}
 		c := fresh[C, T, H, E, P](prio, room)
 		c.base().push(s)
@@ -199,10 +200,17 @@ func (t *Topic[E]) look(n int) {
 // compact removes what ended from the list. Its cost is paid for by the ends that it removes,
 // or by the weak walk that it follows.
 func (t *Topic[E]) compact() {
+	if t.origin.ended.Load() > 0 {
+		t.tidy()
+	}
+}
+
+// tidy is compact, and joins chunks that the list's growth left small.
+func (t *Topic[E]) tidy() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.head.Load()
-	if l == nil || t.origin.ended.Load() == 0 && l.joints == 0 {
+	if l == nil {
 		return
 	}
 	next := list[E]{clean: t.origin.epoch.Load(), generation: l.generation + 1, careful: l.careful}
@@ -246,9 +254,7 @@ func (t *Topic[E]) prune() (live int) {
 			}
 		}
 	}
-	if t.origin.ended.Load() > 0 {
-		t.compact()
-	}
+	t.compact()
 	return live
 }
 
