@@ -49,37 +49,37 @@ func players(n int) []*player {
 	return ps
 }
 
-func strongLoop(ps []*player) func() {
+func strongLoop(ps []*player) func(tick) {
 	calls := make([]strongCall, len(ps))
 	for i, p := range ps {
 		calls[i] = strongCall{p, (*player).OnTick}
 	}
-	return func() {
+	return func(e tick) {
 		for i := range calls {
-			calls[i].handle(calls[i].recv, tick{1})
+			calls[i].handle(calls[i].recv, e)
 		}
 	}
 }
 
-func weakLoop(ps []*player) func() {
+func weakLoop(ps []*player) func(tick) {
 	calls := make([]weakCall, len(ps))
 	for i, p := range ps {
 		calls[i] = weakCall{weak.Make(p), (*player).OnTick}
 	}
-	return func() {
+	return func(e tick) {
 		for i := range calls {
 			if p := calls[i].recv.Value(); p != nil {
-				calls[i].handle(p, tick{1})
+				calls[i].handle(p, e)
 			}
 		}
 	}
 }
 
-func benchLoop(b *testing.B, name string, loop func()) {
+func benchLoop(b *testing.B, name string, loop func(tick)) {
 	b.Run(name, func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			loop()
+			loop(tick{1})
 		}
 	})
 }
@@ -93,7 +93,7 @@ func BenchmarkPublish(b *testing.B) {
 		}
 		benchLoop(b, fmt.Sprintf("n=%d/strong", n), strongLoop(ps))
 		benchLoop(b, fmt.Sprintf("n=%d/weak", n), weakLoop(ps))
-		benchLoop(b, fmt.Sprintf("n=%d/topic", n), func() { topic.Publish(tick{1}) })
+		benchLoop(b, fmt.Sprintf("n=%d/topic", n), func(e tick) { topic.Publish(e) })
 		runtime.KeepAlive(ps)
 	}
 }
@@ -209,17 +209,17 @@ func newMix(n int) *mix {
 
 func BenchmarkPublishMix(b *testing.B) {
 	m := newMix(1_000)
-	benchLoop(b, "strong", func() {
+	benchLoop(b, "strong", func(e tick) {
 		for _, call := range m.strong {
-			call(tick{1})
+			call(e)
 		}
 	})
-	benchLoop(b, "weak", func() {
+	benchLoop(b, "weak", func(e tick) {
 		for _, call := range m.weak {
-			call(tick{1})
+			call(e)
 		}
 	})
-	benchLoop(b, "topic", func() { m.topic.Publish(tick{1}) })
+	benchLoop(b, "topic", func(e tick) { m.topic.Publish(e) })
 }
 
 // BenchmarkPublishAfterCollection publishes once after each collection, so that no snapshot
@@ -230,14 +230,14 @@ func BenchmarkPublishAfterCollection(b *testing.B) {
 	for _, p := range ps {
 		weakbus.Subscribe(&topic, p, (*player).OnTick)
 	}
-	loops := map[string]func(){"weak": weakLoop(ps), "topic": func() { topic.Publish(tick{1}) }}
+	loops := map[string]func(tick){"weak": weakLoop(ps), "topic": func(e tick) { topic.Publish(e) }}
 	for _, name := range []string{"weak", "topic"} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				runtime.GC()
 				b.StartTimer()
-				loops[name]()
+				loops[name](tick{1})
 			}
 		})
 	}
@@ -252,16 +252,16 @@ func BenchmarkPublishOnBus(b *testing.B) {
 			weakbus.Subscribe(bus, p, (*player).OnTick)
 		}
 		topic := weakbus.TopicOf[tick](bus)
-		benchLoop(b, fmt.Sprintf("n=%d/topic", n), func() { topic.Publish(tick{1}) })
-		benchLoop(b, fmt.Sprintf("n=%d/bus", n), func() { weakbus.Publish(bus, tick{1}) })
+		benchLoop(b, fmt.Sprintf("n=%d/topic", n), func(e tick) { topic.Publish(e) })
+		benchLoop(b, fmt.Sprintf("n=%d/bus", n), func(e tick) { weakbus.Publish(bus, e) })
 		manyTopics(bus)
-		benchLoop(b, fmt.Sprintf("n=%d/bus of 20 topics", n), func() { weakbus.Publish(bus, tick{1}) })
-		benchLoop(b, fmt.Sprintf("n=%d/bus of 20 topics, last", n), func() { weakbus.Publish(bus, [19]int8{}) })
+		benchLoop(b, fmt.Sprintf("n=%d/bus of 20 topics", n), func(e tick) { weakbus.Publish(bus, e) })
+		benchLoop(b, fmt.Sprintf("n=%d/bus of 20 topics, last", n), func(tick) { weakbus.Publish(bus, [19]int8{}) })
 		runtime.KeepAlive(ps)
 	}
 	p := players(1)[0]
 	w := weak.Make(p)
-	benchLoop(b, "one Value", func() { w.Value() })
+	benchLoop(b, "one Value", func(tick) { w.Value() })
 	runtime.KeepAlive(p)
 }
 
@@ -291,9 +291,9 @@ func BenchmarkPublishToNobody(b *testing.B) {
 	var empty interface{ OnTick(tick) } = nobody{}
 	var topic weakbus.Topic[tick]
 	bus := weakbus.New()
-	benchLoop(b, "interface call", func() { empty.OnTick(tick{1}) })
-	benchLoop(b, "topic", func() { topic.Publish(tick{1}) })
-	benchLoop(b, "bus", func() { weakbus.Publish(bus, tick{1}) })
+	benchLoop(b, "interface call", func(e tick) { empty.OnTick(e) })
+	benchLoop(b, "topic", func(e tick) { topic.Publish(e) })
+	benchLoop(b, "bus", func(e tick) { weakbus.Publish(bus, e) })
 }
 
 type nobody struct{}
@@ -338,7 +338,7 @@ func BenchmarkSubscribeCancel(b *testing.B) {
 			weakbus.Subscribe(&topic, p, (*player).OnTick)
 		}
 		p := new(player)
-		benchLoop(b, fmt.Sprintf("others=%d", others), func() {
+		benchLoop(b, fmt.Sprintf("others=%d", others), func(tick) {
 			weakbus.Subscribe(&topic, p, (*player).OnTick).Cancel()
 		})
 		runtime.KeepAlive(ps)
@@ -412,14 +412,14 @@ func BenchmarkChurn(b *testing.B) {
 		subs[i] = weakbus.Subscribe(&topic, p, (*player).OnTick)
 	}
 	at := 0
-	churn := func() {
+	churn := func(tick) {
 		for range n / 100 {
 			at = (at + 7919) % n
 			subs[at].Cancel()
 			subs[at] = weakbus.Subscribe(&topic, ps[at], (*player).OnTick)
 		}
 	}
-	benchLoop(b, "publish", func() { topic.Publish(tick{1}) })
+	benchLoop(b, "publish", func(e tick) { topic.Publish(e) })
 	benchLoop(b, "churn", churn)
-	benchLoop(b, "churn and publish", func() { churn(); topic.Publish(tick{1}) })
+	benchLoop(b, "churn and publish", func(e tick) { churn(e); topic.Publish(e) })
 }

@@ -90,16 +90,38 @@ func (g *strong[T, E]) run(t *Topic[E], clean uint64, from, to int, event E) (ra
 
 // runStrong calls one after the other until the epoch changes, and returns how many it called.
 // It is a function of its own, of few variables: each one more is loaded again after each call.
+// For the same reason it takes four at a time, which brings a topic to the speed of a bare
+// loop over strong pointers; see BENCHMARKS.md.
 //
 //go:noinline
-func runStrong[T, E any](epoch *atomic.Uint64, clean uint64, calls []call[T, E], event E) int {
+func runStrong[T, E any](epoch *atomic.Uint64, clean uint64, calls []call[T, E], event E) (ran int) {
+	for ; len(calls) >= 4; calls = calls[4:] {
+		c := (*[4]call[T, E])(calls)
+		if epoch.Load() != clean {
+			return ran
+		}
+		c[0].handle(c[0].recv, event)
+		if epoch.Load() != clean {
+			return ran + 1
+		}
+		c[1].handle(c[1].recv, event)
+		if epoch.Load() != clean {
+			return ran + 2
+		}
+		c[2].handle(c[2].recv, event)
+		if epoch.Load() != clean {
+			return ran + 3
+		}
+		c[3].handle(c[3].recv, event)
+		ran += 4
+	}
 	for i := range calls {
 		if epoch.Load() != clean {
-			return i
+			return ran + i
 		}
 		calls[i].handle(calls[i].recv, event)
 	}
-	return len(calls)
+	return ran + len(calls)
 }
 
 // runChecked calls those that are active, and returns how many those were.
@@ -178,17 +200,27 @@ func (m *mixed[E]) sub(i int) *Subscription { return m.subs[i] }
 func (m *mixed[E]) label(int) string        { return "" }
 
 func (m *mixed[E]) run(t *Topic[E], clean uint64, from, to int, event E) (ran int) {
-	o := t.origin
-	calls := m.calls[from:to]
-	subs := m.subs[from:to]
-	for i, call := range calls {
-		if o.epoch.Load() != clean && !subs[i].active() {
-			continue
+	ran = runMixed(&t.origin.epoch, clean, m.calls[from:to], event)
+	for i := from + ran; i < to; i++ {
+		if m.subs[i].active() {
+			m.calls[i](event)
+			ran++
 		}
-		call(event)
-		ran++
 	}
 	return ran
+}
+
+// runMixed is runStrong for bound functions.
+//
+//go:noinline
+func runMixed[E any](epoch *atomic.Uint64, clean uint64, calls []func(E), event E) int {
+	for i, call := range calls {
+		if epoch.Load() != clean {
+			return i
+		}
+		call(event)
+	}
+	return len(calls)
 }
 
 func (m *mixed[E]) call(_ *Topic[E], i int, _ context.Context, event E) (bool, error) {
