@@ -18,6 +18,7 @@ type Bus struct {
 	onPanic func(*PanicError)
 	mu      sync.Mutex // serialises writers of topics and closed
 	scope   Scope
+	scopes  *scopes // of others; outlives the bus, to be pruned when it is gone
 }
 
 // topics is a bus's topics by event type. It is immutable.
@@ -54,7 +55,7 @@ func OnPanic(report func(*PanicError)) BusOption {
 
 // New returns an empty bus. It starts no goroutine and needs no Close to be collected.
 func New(opts ...BusOption) *Bus {
-	b := &Bus{}
+	b := &Bus{scopes: &scopes{}}
 	b.topics.Store(&topics{})
 	for _, opt := range opts {
 		if opt != nil {

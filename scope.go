@@ -3,6 +3,7 @@ package weakbus
 import (
 	"context"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"weak"
@@ -79,12 +80,14 @@ func (s *Scope) Len() int {
 	return len(s.items)
 }
 
-// add puts sub under the scope and reports whether the scope is open.
-func (s *Scope) add(sub *Subscription, held any) bool {
+// add puts sub under the scope, with what the scope is to hold for it. It cancels sub if the
+// scope is closed.
+func (s *Scope) add(sub *Subscription, held any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return false
+		sub.mark(Cancelled)
+		return
 	}
 	if s.paused {
 		sub.pause(pausedByScope)
@@ -94,7 +97,6 @@ func (s *Scope) add(sub *Subscription, held any) bool {
 		s.limit = max(4, 2*len(s.items))
 	}
 	s.items = append(s.items, scoped{sub, held})
-	return true
 }
 
 // prune drops the subscriptions that ended, also with a bus that is gone, which tells nobody.
@@ -107,6 +109,9 @@ func (s *Scope) prune() {
 	}
 	clear(s.items[len(kept):])
 	s.items = kept
+	if cap(kept) > 4*len(kept)+4 {
+		s.items = slices.Clone(kept)
+	}
 }
 
 // holder carries a function for SubscribeFunc. Its scope alone keeps it: owner, scope, holder

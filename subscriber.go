@@ -199,8 +199,13 @@ func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts 
 		held = s.recv
 	}
 	expires := o.watch(sub)
-	if o.scope != nil && !o.scope.add(sub, held) {
-		sub.mark(Cancelled)
+	if t.bus != nil && t.bus.closed.Load() {
+		sub.mark(Closed)
+	} else if o.scope != nil {
+		o.scope.add(sub, held)
+		if t.bus != nil && o.scope != &t.bus.scope {
+			t.bus.scopes.add(o.scope)
+		}
 	}
 	if sub.isFinal() {
 		sub.anchor.release()

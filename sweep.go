@@ -2,6 +2,7 @@ package weakbus
 
 import (
 	"runtime"
+	"sync"
 	"weak"
 )
 
@@ -17,12 +18,87 @@ func (b *Bus) arm() {
 	if b.armed.Load() || !b.armed.CompareAndSwap(false, true) {
 		return
 	}
-	// The argument must not keep the bus alive, and a cleanup must not block.
-	runtime.AddCleanup(&sentinel{}, func(w weak.Pointer[Bus]) {
-		if b := w.Value(); b != nil {
-			go b.sweep()
+	runtime.AddCleanup(&sentinel{}, watch.collected, watch{weak.Make(b), b.scopes})
+}
+
+// watch is what a sentinel leaves behind. It must not keep the bus alive.
+type watch struct {
+	bus    weak.Pointer[Bus]
+	scopes *scopes
+}
+
+// sweeper has the sweeps that a collection made due, of all buses. One goroutine does them and
+// ends: a goroutine for each would be fine for one bus, but the runtime never frees the
+// descriptors of thousands.
+var sweeper struct {
+	mu      sync.Mutex
+	due     []watch
+	running bool
+}
+
+// collected runs after a collection, where nothing may block.
+func (w watch) collected() {
+	sweeper.mu.Lock()
+	defer sweeper.mu.Unlock()
+	sweeper.due = append(sweeper.due, w)
+	if !sweeper.running {
+		sweeper.running = true
+		go sweepDue()
+	}
+}
+
+func sweepDue() {
+	for {
+		sweeper.mu.Lock()
+		due := sweeper.due
+		sweeper.due = nil
+		sweeper.running = len(due) > 0
+		sweeper.mu.Unlock()
+		if len(due) == 0 {
+			return
 		}
-	}, weak.Make(b))
+		for _, w := range due {
+			w.sweep()
+		}
+	}
+}
+
+// sweep sweeps the bus. If the collection took it, the scopes of others may still hold
+// functions that nobody will call.
+func (w watch) sweep() {
+	if b := w.bus.Value(); b != nil {
+		b.sweep()
+	} else {
+		w.scopes.prune()
+	}
+}
+
+// scopes are those under which a bus has subscriptions, held weakly.
+type scopes struct {
+	mu  sync.Mutex
+	set map[weak.Pointer[Scope]]struct{}
+}
+
+// add notes scope. Its mutex is not held: prune takes the two in the other order.
+func (s *scopes) add(scope *Scope) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set == nil {
+		s.set = make(map[weak.Pointer[Scope]]struct{})
+	}
+	s.set[weak.Make(scope)] = struct{}{}
+}
+
+// prune forgets the scopes that were collected, or have no subscription left, and has the
+// others let go of what ended.
+func (s *scopes) prune() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := range s.set {
+		if scope := w.Value(); scope == nil || scope.Len() == 0 {
+			delete(s.set, w)
+		}
+	}
 }
 
 // sweep removes the subscribers that were collected, and arms the next sentinel if any remain.
@@ -30,6 +106,7 @@ func (b *Bus) sweep() {
 	for _, t := range b.topics.Load().all {
 		t.prune()
 	}
+	b.scopes.prune()
 	// Disarmed before looking: a subscriber that came too late for the loop either is seen
 	// here, or sees that it has to arm.
 	b.armed.Store(false)
