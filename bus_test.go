@@ -79,6 +79,10 @@ func (d *node) hear(e note) {
 	}
 }
 
+// use returns a handler that refers to d. (A literal in the test would capture the variable,
+// and let go of d when the test sets it to nil.)
+func use(d *node) func(note) { return func(note) { d.heard = nil } }
+
 // other is a second receiver type.
 type other struct{ node }
 
@@ -254,7 +258,7 @@ func TestBusClose_LetsGoOfWhatItsScopeHeld(t *testing.T) {
 	bus := weakbus.New()
 	state := &node{name: "captured"}
 	w := weak.Make(state)
-	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) { state.hear(note{1}) })
+	weakbus.SubscribeFunc(bus, bus.Scope(), use(state))
 	state = nil
 	require.NoError(t, bus.Close())
 	collect(t, gone("captured", w))
@@ -270,7 +274,7 @@ func TestSweep_EmptiesTheBusWithoutAnyCall(t *testing.T) { // [MVVM Toolkit Auto
 	for i := range dropped {
 		state := &node{name: fmt.Sprint(i)}
 		states[i] = weak.Make(state)
-		weakbus.Subscribe(bus, &node{name: "dropped"}, func(*node, note) { state.hear(note{1}) })
+		weakbus.Subscribe(bus, &node{name: "dropped"}, func(*node, note) { state.heard = nil })
 	}
 	weakbus.Subscribe(bus, kept, (*other).hear)
 	collect(t, func() (left []string) {
@@ -284,10 +288,12 @@ func TestSweep_EmptiesTheBusWithoutAnyCall(t *testing.T) { // [MVVM Toolkit Auto
 	assert.Equal(t, 1, weakbus.Publish(bus, note{1}), "the live one stays")
 
 	// The sentinel is armed again for those that come later.
-	state := &node{name: "late"}
-	w := weak.Make(state)
-	weakbus.Subscribe(bus, &node{name: "late"}, func(*node, note) { state.hear(note{1}) })
-	state = nil
+	var w weak.Pointer[node]
+	func() {
+		state := &node{name: "late"}
+		w = weak.Make(state)
+		weakbus.Subscribe(bus, &node{name: "late"}, func(*node, note) { state.heard = nil })
+	}()
 	collect(t, gone("late", w))
 	runtime.KeepAlive(bus)
 	runtime.KeepAlive(kept)
@@ -296,10 +302,12 @@ func TestSweep_EmptiesTheBusWithoutAnyCall(t *testing.T) { // [MVVM Toolkit Auto
 func TestSweep_IsArmedAgainAfterTheBusWasEmpty(t *testing.T) {
 	bus := weakbus.New()
 	for round := range 3 {
-		state := &node{name: fmt.Sprint("round ", round)}
-		w := weak.Make(state)
-		weakbus.Subscribe(bus, &node{name: "dropped"}, func(*node, note) { state.hear(note{1}) })
-		state = nil
+		var w weak.Pointer[node]
+		func() {
+			state := &node{name: "captured"}
+			w = weak.Make(state)
+			weakbus.Subscribe(bus, &node{name: "dropped"}, func(*node, note) { state.heard = nil })
+		}()
 		collect(t, gone(fmt.Sprint("round ", round), w))
 	}
 	runtime.KeepAlive(bus)

@@ -183,8 +183,10 @@ type pass[E any] struct {
 }
 
 func (p *pass[E]) publish(l *list[E]) {
-	p.stop = stops(p.event)
 	p.list = l
+	if p.topic.stoppable {
+		p.stop = stops(p.event)
+	}
 	if l.n >= snapshotFrom {
 		if p.snapshot = l.snapshot.Value(); p.snapshot == nil || p.snapshot.n == 0 {
 			p.list, p.snapshot = p.topic.warm(l, p.snapshot)

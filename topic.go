@@ -31,9 +31,12 @@ import (
 //
 // docs/design.md has the proofs.
 type Topic[E any] struct {
-	head   atomic.Pointer[list[E]] // nil when there are no subscribers; see I2
-	origin *origin                 // set once, before head is; read only where head was not nil
-	bus    *Bus                    // nil outside a bus; set before the topic is shared
+	head atomic.Pointer[list[E]] // nil when there are no subscribers; see I2
+	bus  *Bus                    // nil outside a bus; set before the topic is shared
+
+	// Set once, before head is; read only where head was not nil.
+	origin    *origin
+	stoppable bool // events may be stoppers
 
 	mu       sync.Mutex // serialises writers of head
 	closed   bool       // guarded by mu
@@ -88,15 +91,15 @@ func (t *Topic[E]) source() *origin {
 	if t.origin == nil {
 		t.origin = &origin{topic: weakTopic[E]{weak.Make(t)}}
 		t.origin.epoch.Store(1) // 0 stands for "at no epoch"
+		event := reflect.TypeFor[E]()
+		t.stoppable = event.Kind() == reflect.Interface || event.Implements(reflect.TypeFor[stopper]())
 	}
 	return t.origin
 }
 
 // careful reports whether something has to be looked at between two deliveries.
 func (t *Topic[E]) careful() bool {
-	event := reflect.TypeFor[E]()
-	return t.bus != nil && t.bus.onPanic != nil ||
-		event.Kind() == reflect.Interface || event.Implements(reflect.TypeFor[stopper]())
+	return t.stoppable || t.bus != nil && t.bus.onPanic != nil
 }
 
 // add puts a subscriber into the list and reports whether the topic was open. At the end of
@@ -213,13 +216,13 @@ func (t *Topic[E]) tidy() {
 	if l == nil {
 		return
 	}
-	next := list[E]{clean: t.origin.epoch.Load(), generation: l.generation + 1, careful: l.careful}
-	k := compaction[E]{chunks: make([]chunk[E], 0, len(l.chunks))}
+	clean := t.origin.epoch.Load() // before the states are looked at
+	var k compaction[E]
 	for i, c := range l.chunks {
 		c.moveTo(&k, l.upTo(i))
 	}
 	if k.paused {
-		next.clean = 0
+		clean = 0
 	}
 	t.cursor.Store(0)
 	t.origin.ended.Add(int64(-k.removed))
@@ -228,10 +231,15 @@ func (t *Topic[E]) tidy() {
 		t.head.Store(nil)
 		return
 	}
-	next.chunks, next.n = k.chunks, k.kept
-	next.last = k.chunks[len(k.chunks)-1].size()
-	next.snapshot = l.blank()
-	t.head.Store(&next)
+	t.head.Store(&list[E]{
+		chunks:     k.chunks,
+		last:       k.chunks[len(k.chunks)-1].size(),
+		n:          k.kept,
+		clean:      clean,
+		generation: l.generation + 1,
+		careful:    l.careful,
+		snapshot:   l.blank(),
+	})
 	t.check()
 }
 

@@ -1,0 +1,224 @@
+package weakbus_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"weak"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weakbus/weakbus"
+)
+
+func TestOnce_ConcurrentPublishesCallItOnce(t *testing.T) {
+	for range 50 {
+		var topic weakbus.Topic[int]
+		var scope weakbus.Scope
+		var calls, ran atomic.Int64
+		sub := weakbus.SubscribeFunc(&topic, &scope, func(int) { calls.Add(1) }, weakbus.Once())
+		for range 10 {
+			weakbus.SubscribeFunc(&topic, &scope, func(int) {})
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for n := range 20 {
+					ran.Add(int64(topic.Publish(n)))
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, int64(1), calls.Load())
+		require.Equal(t, int64(4*20*10+1), ran.Load())
+		require.Equal(t, weakbus.Spent, sub.State())
+		require.False(t, sub.Cancel())
+		require.Equal(t, 10, topic.Len())
+	}
+}
+
+func TestOnce_NestedPublishInItsOwnHandler(t *testing.T) {
+	onStages(t, func(t *testing.T, s *stage) {
+		// Warm-up would spend it: filter that out.
+		a, sub := s.node("a", weakbus.Once(), weakbus.Filter(func(e note) bool { return e.n > 0 }))
+		a.on = func(note) { weakbus.Publish(s.bus, note{2}) }
+		s.node("b")
+		s.warm()
+		assert.Equal(t, []string{"a", "b", "b"}, s.publish())
+		assert.Equal(t, weakbus.Spent, sub.State())
+		assert.Equal(t, []int{1}, a.heard)
+	})
+}
+
+func TestOnce_PausedIsNotSpent(t *testing.T) {
+	d := &node{}
+	var topic weakbus.Topic[note]
+	sub := weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Once())
+	sub.Pause()
+	assert.Zero(t, topic.Publish(note{1}))
+	sub.Resume()
+	assert.Equal(t, 1, topic.Publish(note{2}))
+	assert.Zero(t, topic.Publish(note{3}))
+	assert.Equal(t, []int{2}, d.heard)
+}
+
+func TestOnce_IsSpentWhenItsHandlerPanics(t *testing.T) {
+	var topic weakbus.Topic[note]
+	var scope weakbus.Scope
+	sub := weakbus.SubscribeFunc(&topic, &scope, func(note) { panic("boom") }, weakbus.Once())
+	assert.Panics(t, func() { topic.Publish(note{1}) })
+	assert.Equal(t, weakbus.Spent, sub.State())
+	assert.Zero(t, topic.Publish(note{1}))
+	assert.Zero(t, topic.Len())
+}
+
+func TestFilter_LetsThroughWhatItKeeps(t *testing.T) {
+	onStages(t, func(t *testing.T, s *stage) {
+		even, _ := s.node("even", weakbus.Filter(func(e note) bool { return e.n%2 == 0 }))
+		all, _ := s.node("all")
+		s.warm()
+		before := weakbus.TopicOf[note](s.bus).Len()
+		for n := range 4 {
+			ran := weakbus.Publish(s.bus, note{n})
+			assert.Equal(t, before-n%2, ran, "who is filtered out does not count")
+		}
+		assert.Equal(t, []int{0, 2}, even.heard)
+		assert.Equal(t, []int{0, 1, 2, 3}, all.heard)
+	})
+}
+
+func TestUntil_DoneAlreadyIsNeverCalled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d := &node{}
+	var topic weakbus.Topic[note]
+	sub := weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Until(ctx))
+	assert.Equal(t, weakbus.Cancelled, sub.State())
+	assert.Zero(t, topic.Publish(note{1}))
+	assert.Zero(t, topic.Len())
+}
+
+func TestUntil_DoneLaterEndsIt(t *testing.T) {
+	onStages(t, func(t *testing.T, s *stage) {
+		ctx, cancel := context.WithCancel(t.Context())
+		a, sub := s.node("a", weakbus.Until(ctx))
+		s.warm()
+		assert.Equal(t, []string{"a"}, s.publish())
+		before := runtime.NumGoroutine()
+		cancel()
+		assert.Empty(t, s.publish(), "from the very next call on")
+		assert.Equal(t, weakbus.Cancelled, sub.State())
+		assert.Equal(t, []int{1}, a.heard)
+		assert.LessOrEqual(t, runtime.NumGoroutine(), before+1)
+	})
+}
+
+func TestUntil_EndsWithoutAPublish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var topic weakbus.Topic[note]
+		var scope weakbus.Scope
+		sub := weakbus.SubscribeFunc(&topic, &scope, func(note) {}, weakbus.Until(ctx))
+		synctest.Wait()
+		assert.Equal(t, weakbus.Active, sub.State())
+		cancel()
+		synctest.Wait()
+		assert.Equal(t, weakbus.Cancelled, sub.State())
+		assert.Zero(t, scope.Len())
+	})
+}
+
+// countingContext counts the functions that wait for it.
+type countingContext struct {
+	context.Context
+	waiting int
+}
+
+// Value hides the context inside, which package context would talk to directly.
+func (c *countingContext) Value(any) any { return nil }
+
+func (c *countingContext) AfterFunc(f func()) func() bool {
+	c.waiting++
+	stop := context.AfterFunc(c.Context, f)
+	return func() bool { c.waiting--; return stop() }
+}
+
+func TestUntil_LeavesNothingOnALongLivedContext(t *testing.T) {
+	parent, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ctx := &countingContext{Context: parent}
+	var topic weakbus.Topic[note]
+	var scope weakbus.Scope
+	subs := []*weakbus.Subscription{
+		weakbus.SubscribeFunc(&topic, &scope, func(note) {}, weakbus.Until(ctx)),
+		weakbus.SubscribeFunc(&topic, &scope, func(note) {}, weakbus.Until(ctx), weakbus.Once()),
+		weakbus.SubscribeFunc(&topic, &scope, func(note) {}, weakbus.Until(ctx)),
+	}
+	assert.Equal(t, 3, ctx.waiting)
+	topic.Publish(note{1})
+	assert.Equal(t, 2, ctx.waiting, "the spent one")
+	subs[0].Cancel()
+	assert.Equal(t, 1, ctx.waiting, "the cancelled one")
+	_ = scope.Close()
+	assert.Zero(t, ctx.waiting)
+
+	func() {
+		d := &node{}
+		weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Until(ctx))
+		topic.Publish(note{1})
+		runtime.KeepAlive(d)
+	}()
+	until(t, "registration of a collected receiver", func() bool { topic.Len(); return ctx.waiting == 0 })
+}
+
+func TestUntil_ContextThatReachesTheReceiverDoesNotKeepItAlive(t *testing.T) {
+	type window struct {
+		node
+		cancel context.CancelFunc
+	}
+	bus := weakbus.New()
+	w := &window{}
+	ptr := weak.Make(w)
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), t, w))
+	w.cancel = cancel
+	weakbus.Subscribe(bus, w, func(w *window, e note) { w.node.hear(e) }, weakbus.Until(ctx))
+	weakbus.Publish(bus, note{1})
+	w, ctx, cancel = nil, nil, nil
+	collect(t, gone("window", ptr))
+	_, _ = ctx, cancel
+	runtime.KeepAlive(bus)
+}
+
+func TestUntil_BackgroundNeverEnds(t *testing.T) {
+	d := &node{}
+	var topic weakbus.Topic[note]
+	weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Until(context.Background()))
+	assert.Equal(t, 1, topic.Publish(note{1}))
+}
+
+func TestOptions_Together(t *testing.T) {
+	onStages(t, func(t *testing.T, s *stage) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var scope weakbus.Scope
+		var order []string
+		for i := range 3 {
+			weakbus.SubscribeFunc(s.bus, &scope, func(e note) { order = append(order, fmt.Sprint("f", i)) },
+				weakbus.Priority(i), weakbus.Once(), weakbus.Until(ctx), weakbus.Label(fmt.Sprint(i)),
+				weakbus.Filter(func(e note) bool { return e.n == i }))
+		}
+		s.warm()
+		for range 2 {
+			for n := range 3 {
+				weakbus.Publish(s.bus, note{n})
+			}
+		}
+		assert.Equal(t, []string{"f0", "f1", "f2"}, order)
+		assert.Zero(t, scope.Len())
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package weakbus_test
+
+const raceEnabled = false

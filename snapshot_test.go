@@ -1,0 +1,131 @@
+package weakbus_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weakbus/weakbus"
+)
+
+// TestSnapshot_CollectedInTheSameCycleAsTheDead is the promise of the weak snapshot: half of a
+// thousand subscribers are dropped, and after one collection a publish reaches the other half.
+func TestSnapshot_CollectedInTheSameCycleAsTheDead(t *testing.T) {
+	for publishes, name := range map[int]string{0: "cold", 1: "blank", 2: "warm", 5: "hot"} {
+		for _, interleaved := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, interleaved %v", name, interleaved), func(t *testing.T) {
+				topic, keep := halfDropped(publishes, interleaved)
+				runtime.GC() // one
+				assert.Equal(t, 500, topic.Publish(note{1}))
+				assert.Equal(t, 500, topic.Len())
+				for range 5 {
+					assert.Equal(t, 500, topic.Publish(note{1}))
+				}
+				runtime.KeepAlive(keep)
+			})
+		}
+	}
+}
+
+// halfDropped returns a topic of a thousand, of which half is kept by nobody, after so many
+// publishes. It is a function of its own, so that no stack slot of the test keeps a receiver.
+//
+//go:noinline
+func halfDropped(publishes int, interleaved bool) (*weakbus.Topic[note], []any) {
+	topic := new(weakbus.Topic[note])
+	all := make([]any, 1_000)
+	for i := range all {
+		if interleaved && i%3 == 0 {
+			d := &other{}
+			all[i] = d
+			weakbus.Subscribe(topic, d, (*other).hear)
+		} else {
+			d := &node{}
+			all[i] = d
+			weakbus.Subscribe(topic, d, (*node).hear)
+		}
+	}
+	for range publishes {
+		topic.Publish(note{-1})
+	}
+	keep := make([]any, 0, 500)
+	for i, d := range all {
+		if i%2 == 0 {
+			keep = append(keep, d)
+		}
+	}
+	return topic, keep
+}
+
+func TestSnapshot_DeliversExactlyWhatTheListHolds(t *testing.T) {
+	// Grow, shrink and reorder a topic over several chunks, publishing at every step.
+	var topic weakbus.Topic[note]
+	var log []string
+	var want []string
+	var nodes []*node
+	subs := map[string]*weakbus.Subscription{}
+	subscribe := func(name string, priority int) {
+		d := &node{name: name, log: &log}
+		nodes = append(nodes, d)
+		subs[name] = weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Priority(priority))
+	}
+	check := func() {
+		t.Helper()
+		for range 3 {
+			log = nil
+			require.Equal(t, len(want), topic.Publish(note{1}))
+			require.Equal(t, want, log)
+		}
+		require.Equal(t, len(want), topic.Len())
+	}
+	for i := range 700 {
+		name := fmt.Sprint("low", i)
+		subscribe(name, 0)
+		want = append(want, name)
+		if i%50 == 0 || i > 690 {
+			check()
+		}
+	}
+	high := 0
+	for i := range 700 {
+		name := fmt.Sprint("high", i)
+		subscribe(name, 1)
+		want = append(want[:high:high], append([]string{name}, want[high:]...)...)
+		high++
+		if i%50 == 0 {
+			check()
+		}
+	}
+	for i := 0; i < 700; i += 2 {
+		for _, name := range []string{fmt.Sprint("low", i), fmt.Sprint("high", 699-i)} {
+			require.True(t, subs[name].Cancel())
+			want = remove(want, name)
+		}
+		if i%100 == 0 {
+			check()
+		}
+	}
+	runtime.KeepAlive(nodes)
+}
+
+func TestSnapshot_OfASubscriberPausedForLong(t *testing.T) {
+	var topic weakbus.Topic[note]
+	nodes := make([]*node, 30)
+	subs := make([]*weakbus.Subscription, len(nodes))
+	for i := range nodes {
+		nodes[i] = &node{}
+		subs[i] = weakbus.Subscribe(&topic, nodes[i], (*node).hear)
+	}
+	subs[7].Pause()
+	for range 100 { // long enough for several rebuilds
+		require.Equal(t, len(nodes)-1, topic.Publish(note{1}))
+	}
+	subs[7].Resume()
+	for range 100 {
+		require.Equal(t, len(nodes), topic.Publish(note{2}))
+	}
+	assert.Len(t, nodes[7].heard, 100)
+}
