@@ -7,10 +7,10 @@ import "fmt"
 // check verifies the invariants of the list that was just published. The caller holds mu.
 func (t *Topic[E]) check() {
 	l := t.head.Load()
-	if l == nil {
+	if l == nil || l.n > 1_000 && l.n%1_024 != 0 { // a check takes as long as the list
 		return
 	}
-	n, joints := 0, 0
+	n := 0
 	for k, c := range l.chunks {
 		m := l.upTo(k)
 		if m < 1 || m > c.size() || c.size() > maxChunk {
@@ -27,7 +27,7 @@ func (t *Topic[E]) check() {
 		}
 		n += m
 	}
-	if n != l.n || int64(n) != t.origin.size.Load() || l.joints < joints {
+	if n != l.n || int64(n) != t.origin.size.Load() {
 		panic(fmt.Sprintf("weakbus: list of %d has %d slots, size %d", l.n, n, t.origin.size.Load()))
 	}
 	if s := l.snapshot.Value(); s != nil && (s.n > l.n || s.chunks > len(l.chunks)) {
