@@ -37,7 +37,7 @@ type Words struct {
 	title        string
 }
 
-// OnLine is the handler, as for the other windows.
+// OnLine counts the words of the line.
 func (w *Words) OnLine(l Line) {
 	w.heard++
 	w.words += len(strings.Fields(l.Text))
@@ -49,6 +49,7 @@ type Longest struct {
 	line  Line
 }
 
+// OnLine keeps the line if it is the longest so far.
 func (w *Longest) OnLine(l Line) {
 	w.heard++
 	if utf8.RuneCountInString(l.Text) > utf8.RuneCountInString(w.line.Text) {
@@ -65,6 +66,7 @@ type Search struct {
 	screen []byte
 }
 
+// OnLine notes the line if it contains the word.
 func (w *Search) OnLine(l Line) {
 	*w.heard++
 	if strings.Contains(strings.ToLower(l.Text), w.word) {
