@@ -166,6 +166,9 @@ func move[C, T, H, E any, P carrier[C, T, H, E]](k *compaction[E], c P, n int) {
 	taken := dst.base().take(c.base().slots[:n])
 	k.kept += taken
 	k.removed += live - taken // ended meanwhile
+	if dst.size() == 0 {
+		k.chunks, k.own = k.chunks[:len(k.chunks)-1], false
+	}
 }
 
 // tail returns the last chunk so far if n more slots of that priority fit, or else nil.

@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 unused fields give receivers the size and the pointer that collection needs
+
 package weakbus_test
 
 import (
@@ -277,12 +279,14 @@ func TestSubscribe_MisusePanicsAtTheCallSite(t *testing.T) { // [Python: TypeErr
 		{"publish to nil bus", func() { weakbus.Publish(noBus, note{}) }, "weakbus: Publish: nil source"},
 		{"publish to nil topic", func() { weakbus.Publish(topic, note{}) }, "weakbus: Publish: nil source"},
 		{"publish with nil context", func() {
-			_, _ = weakbus.PublishContext(nil, bus, note{}) //nolint:staticcheck // the misuse under test
+			//lint:ignore SA1012 the misuse under test
+			_, _ = weakbus.PublishContext(nil, bus, note{})
 		}, "weakbus: PublishContext: nil context"},
 		{"topic of nil", func() { weakbus.TopicOf[note](nil) }, "weakbus: TopicOf: nil *Bus"},
 		{"In nil", func() { weakbus.In(nil) }, "weakbus: In: nil scope"},
 		{"In twice", func() { weakbus.SubscribeFunc(bus, &scope, func(note) {}, weakbus.In(&scope)) }, "has a scope already"},
-		{"Until nil", func() { weakbus.Until(nil) }, "weakbus: Until: nil context"}, //nolint:staticcheck // as above
+		//lint:ignore SA1012 as above
+		{"Until nil", func() { weakbus.Until(nil) }, "weakbus: Until: nil context"},
 		{"Filter nil", func() { weakbus.Filter[note](nil) }, "weakbus: Filter: nil function"},
 		{"Filter of another type", func() {
 			weakbus.Subscribe(bus, fine, (*node).hear, weakbus.Filter(func(int) bool { return true }))
