@@ -56,6 +56,15 @@ func until(t testing.TB, what string, done func() bool) {
 	})
 }
 
+// heapInUse returns the bytes that are left after a collection.
+func heapInUse() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 // note is the tests' event. Negative ones warm a topic up and are not recorded.
 type note struct{ n int }
 
@@ -368,23 +377,16 @@ func TestBus_ThousandsOfThemLeaveNothingOnALongLivedReceiver(t *testing.T) {
 	}
 	receiver := &node{name: "long-lived"}
 	var scope weakbus.Scope
-	heap := func() int64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := heap()
+	before := heapInUse()
 	for range buses {
 		bus := weakbus.New()
 		weakbus.Subscribe(bus, receiver, (*node).hear)
 		weakbus.SubscribeFunc(bus, &scope, receiver.hear)
 		weakbus.Publish(bus, note{-1})
 	}
-	until(t, "memory of dropped buses", func() bool { return heap()-before < 256<<10 })
+	until(t, "memory of dropped buses", func() bool { return heapInUse()-before < 256<<10 })
 	assert.Zero(t, scope.Len())
-	t.Logf("%d buses left %d bytes", buses, heap()-before)
+	t.Logf("%d buses left %d bytes", buses, heapInUse()-before)
 	runtime.KeepAlive(receiver)
 	runtime.KeepAlive(&scope)
 }

@@ -32,20 +32,29 @@ func TopicOf[E any](b *Bus) *Topic[E] {
 	return t
 }
 
-// topicOf returns the topic of src, which it makes if need be.
-func topicOf[E any, S Source[E]](function string, src S) *Topic[E] {
+// resolve returns what src is, a topic or a bus.
+func resolve[E any, S Source[E]](function string, src S) (*Topic[E], *Bus) {
 	switch s := any(src).(type) {
 	case *Topic[E]:
 		if s != nil {
-			return s
+			return s, nil
 		}
 	case *Bus:
 		if s != nil {
-			return TopicOf[E](s)
+			return nil, s
 		}
 	}
 	misuse(function, "nil source; make a bus with New, or take the address of a Topic")
-	return nil
+	return nil, nil
+}
+
+// topicOf returns the topic of src, which it makes if need be.
+func topicOf[E any, S Source[E]](function string, src S) *Topic[E] {
+	t, b := resolve[E](function, src)
+	if b != nil {
+		return TopicOf[E](b)
+	}
+	return t
 }
 
 // Subscribe calls handle with recv and each event of type E that is published to src, from the
@@ -127,10 +136,13 @@ func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(c
 // Publish publishes event to src, as Topic.Publish does; to a bus, it goes to the topic of type
 // E. It returns how many handlers ran. On a closed bus that is none.
 func Publish[E any, S Source[E]](src S, event E) int {
-	if t := published[E]("Publish", src); t != nil {
-		return t.Publish(event)
+	t, b := resolve[E]("Publish", src)
+	if b != nil {
+		if t = lookup[E](b); t == nil {
+			return 0 // to publish what nobody subscribed to makes no topic
+		}
 	}
-	return 0
+	return t.Publish(event)
 }
 
 // PublishContext publishes event to src, as Topic.PublishContext does; to a bus, it goes to the
@@ -140,28 +152,11 @@ func PublishContext[E any, S Source[E]](ctx context.Context, src S, event E) (in
 	if ctx == nil {
 		misuse(function, "nil context; pass context.Background() if there is none")
 	}
-	if t := published[E](function, src); t != nil {
-		return t.PublishContext(ctx, event)
-	}
-	if b, ok := any(src).(*Bus); ok && b.closed.Load() {
-		return 0, ErrClosed
-	}
-	return 0, ctx.Err()
-}
-
-// published returns the topic to publish to, or nil where the bus has none: to publish what
-// nobody subscribed to makes no topic.
-func published[E any, S Source[E]](function string, src S) *Topic[E] {
-	switch s := any(src).(type) {
-	case *Topic[E]:
-		if s != nil {
-			return s
-		}
-	case *Bus:
-		if s != nil {
-			return lookup[E](s)
+	t, b := resolve[E](function, src)
+	if b != nil {
+		if t = lookup[E](b); t == nil {
+			t = &Topic[E]{bus: b} // for its errors
 		}
 	}
-	misuse(function, "nil source; make a bus with New, or take the address of a Topic")
-	return nil
+	return t.PublishContext(ctx, event)
 }
