@@ -310,6 +310,25 @@ func TestSweep_EmptiesTheBusWithoutAnyCall(t *testing.T) { // [MVVM Toolkit Auto
 	runtime.KeepAlive(kept)
 }
 
+func TestSweep_FollowsEachCollectionWhileSubscribersRemain(t *testing.T) {
+	bus := weakbus.New()
+	const n = 4
+	receivers := make([]*node, n)
+	states := make([]weak.Pointer[node], n)
+	for i := range receivers {
+		receivers[i] = &node{}
+		state := &node{}
+		states[i] = weak.Make(state)
+		weakbus.Subscribe(bus, receivers[i], func(*node, note) { state.heard = nil })
+	}
+	for i := range receivers { // no call of the bus from here on
+		runtime.KeepAlive(receivers[i])
+		receivers[i] = nil
+		collect(t, gone(fmt.Sprint("captured by ", i), states[i]))
+	}
+	runtime.KeepAlive(bus)
+}
+
 func TestSweep_IsArmedAgainAfterTheBusWasEmpty(t *testing.T) {
 	bus := weakbus.New()
 	for round := range 3 {
