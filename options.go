@@ -87,6 +87,17 @@ func evaluate(scope *Scope, opts []SubscribeOption) options {
 	return *o
 }
 
+// enter puts sub under the scope, which keeps recv if that is a holder.
+func (o *options) enter(sub *Subscription, recv any, bus *Bus, isHolder bool) {
+	if !isHolder {
+		recv = nil
+	}
+	o.scope.add(sub, recv)
+	if bus != nil && o.scope != &bus.scope {
+		bus.scopes.add(o.scope)
+	}
+}
+
 // expiry ends a subscription when a context is done. Only the context holds it: a context may
 // well reach the receiver, and must not be kept alive by the bus.
 type expiry struct {

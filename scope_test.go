@@ -115,6 +115,23 @@ func TestScope_FirstSubscriberOfATopicBornPaused(t *testing.T) {
 	assert.Equal(t, 2, heard)
 }
 
+func TestScope_OnlyTheFirstOfATopicBornPaused(t *testing.T) {
+	var topic weakbus.Topic[note]
+	var hidden, shown weakbus.Scope
+	hidden.Pause()
+	heard := 0
+	weakbus.SubscribeFunc(&topic, &hidden, func(note) { heard++ })
+	for range 3 {
+		weakbus.SubscribeFunc(&topic, &shown, func(note) {})
+	}
+	for range 50 {
+		assert.Equal(t, 3, topic.Publish(note{1}))
+	}
+	hidden.Resume()
+	assert.Equal(t, 4, topic.Publish(note{1}))
+	assert.Equal(t, 1, heard)
+}
+
 func TestScope_ForgetsWhatEnded(t *testing.T) {
 	var scope weakbus.Scope
 	bus := weakbus.New()

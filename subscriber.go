@@ -190,22 +190,20 @@ type subscriber[T, E any] struct {
 	handleContext func(*T, context.Context, E) error
 }
 
-// subscribe is the common part of the four Subscribe functions.
+// subscribe is the common part of the four Subscribe functions. All that can panic comes
+// before all that leaves a trace.
 func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts []SubscribeOption) *Subscription {
 	o := evaluate(s.scope, opts)
-	sub := &Subscription{origin: t.source(), anchor: s.anchor}
-	var held any
-	if s.scope != nil {
-		held = s.recv
+	var guarded *optionedHandler[T, E]
+	if s.handle == nil || o.guards {
+		guarded = guard(function, o, s)
 	}
+	sub := &Subscription{origin: t.source(), anchor: s.anchor}
 	expires := o.watch(sub)
 	if t.bus != nil && t.bus.closed.Load() {
 		sub.mark(Closed)
 	} else if o.scope != nil {
-		o.scope.add(sub, held)
-		if t.bus != nil && o.scope != &t.bus.scope {
-			t.bus.scopes.add(o.scope)
-		}
+		o.enter(sub, s.recv, t.bus, s.scope != nil)
 	}
 	if sub.isFinal() {
 		sub.anchor.release()
@@ -213,12 +211,11 @@ func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts 
 	}
 	recv := weak.Make(s.recv)
 	var open bool
-	if s.handle != nil && !o.guards {
+	if guarded == nil {
 		open = add[plain[T, E]](t, o.priority, slot[T, func(*T, E)]{recv, s.handle, sub})
 	} else {
-		h := guard(function, o, s)
-		h.until = expires
-		open = add[optioned[T, E]](t, o.priority, slot[T, *optionedHandler[T, E]]{recv, h, sub})
+		guarded.until = expires
+		open = add[optioned[T, E]](t, o.priority, slot[T, *optionedHandler[T, E]]{recv, guarded, sub})
 	}
 	if !open {
 		sub.end(Closed)

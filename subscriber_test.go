@@ -291,6 +291,9 @@ func TestSubscribe_MisusePanicsAtTheCallSite(t *testing.T) { // [Python: TypeErr
 		{"Filter of another type", func() {
 			weakbus.Subscribe(bus, fine, (*node).hear, weakbus.Filter(func(int) bool { return true }))
 		}, "Filter takes a func(int) bool, events are weakbus_test.note"},
+		{"Filter of another type, under a scope", func() {
+			weakbus.SubscribeFunc(bus, &scope, func(note) {}, weakbus.Filter(func(int) bool { return true }))
+		}, "Filter takes a func(int) bool"},
 		{"OnPanic nil", func() { weakbus.OnPanic(nil) }, "weakbus: OnPanic: nil function"},
 	}
 	for _, c := range cases {

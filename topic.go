@@ -141,6 +141,9 @@ func add[C, T, H, E any, P carrier[C, T, H, E]](t *Topic[E], prio int, s slot[T,
 		c.base().push(s)
 		next.chunks, next.last = append(next.chunks, c), 1
 	}
+	if !s.sub.active() {
+		t.origin.epoch.Add(1) // born paused: no epoch before this one is clean
+	}
 	next.n++
 	t.origin.size.Store(int64(next.n))
 	t.head.Store(&next)
