@@ -403,8 +403,8 @@ func TestBus_ThousandsOfThemLeaveNothingOnALongLivedReceiver(t *testing.T) {
 		weakbus.SubscribeFunc(bus, &scope, receiver.hear)
 		weakbus.Publish(bus, note{-1})
 	}
-	until(t, "memory of dropped buses", func() bool { return heapInUse()-before < 256<<10 })
-	assert.Zero(t, scope.Len())
+	until(t, "memory of dropped buses", func() bool { return heapInUse()-before < 64<<10 })
+	until(t, "subscriptions under the scope", func() bool { return scope.Len() == 0 })
 	t.Logf("%d buses left %d bytes", buses, heapInUse()-before)
 	runtime.KeepAlive(receiver)
 	runtime.KeepAlive(&scope)
