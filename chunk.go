@@ -154,7 +154,7 @@ func move[C, T, H, E any, P carrier[C, T, H, E]](k *compaction[E], c P, n int) {
 		k.removed += dst.size() - taken
 		dst = copied
 		k.chunks[len(k.chunks)-1], k.own = dst, true
-	case live == n && n == c.size():
+	case live == n && n == len(c.base().slots): // full: it can never grow under a list that took its size for final
 		k.chunks, k.own = append(k.chunks, c), false
 		k.kept += n
 		return
@@ -302,12 +302,12 @@ func (h *optionedHandler[T, E]) deliver(sub *Subscription, recv *T, ctx context.
 		sub.end(Cancelled) // the context's own callback is on its way, but not here yet
 		return false, nil
 	}
-	if h.filter != nil && !h.filter(event) {
-		return false, nil
+	if h.filter != nil && (!h.filter(event) || !sub.active()) {
+		return false, nil // refused, or ended while the filter ran
 	}
 	if h.once {
-		if !sub.mark(Spent) {
-			return false, nil // another publish was first
+		if !sub.state.CompareAndSwap(0, uint32(Spent)) {
+			return false, nil // another publish was first, or it was paused
 		}
 		defer sub.settle() // after the call: it lets go of a SubscribeFunc's function
 	}

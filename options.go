@@ -87,15 +87,19 @@ func evaluate(scope *Scope, opts []SubscribeOption) options {
 	return *o
 }
 
-// enter puts sub under the scope, which keeps recv if that is a holder.
-func (o *options) enter(sub *Subscription, recv any, bus *Bus, isHolder bool) {
+// enter puts sub under the scope, which keeps recv if that is a holder. It reports whether the
+// scope was closed.
+func (o *options) enter(sub *Subscription, recv any, bus *Bus, isHolder bool) (refused bool) {
 	if !isHolder {
 		recv = nil
 	}
-	o.scope.add(sub, recv)
+	if !o.scope.add(sub, recv) {
+		return sub.mark(Cancelled)
+	}
 	if bus != nil && o.scope != &bus.scope {
 		bus.scopes.add(o.scope)
 	}
+	return false
 }
 
 // expiry ends a subscription when a context is done. Only the context holds it: a context may
@@ -106,24 +110,24 @@ type expiry struct {
 	stop atomic.Pointer[func() bool]
 }
 
-// watch has sub cancelled when the context of Until is done. sub must not be shared yet.
-func (o *options) watch(sub *Subscription) (none weak.Pointer[expiry]) {
+// watch has sub cancelled when the context of Until is done, and reports whether it was done
+// already. sub must not be shared yet.
+func (o *options) watch(sub *Subscription) (w weak.Pointer[expiry], refused bool) {
 	if o.until == nil || o.until.Done() == nil {
-		return none
+		return w, false
 	}
 	if o.until.Err() != nil {
-		sub.mark(Cancelled)
-		return none
+		return w, sub.mark(Cancelled)
 	}
 	x := &expiry{ctx: o.until, sub: sub}
-	w := weak.Make(x)
+	w = weak.Make(x)
 	sub.anchor = &expiring{sub.anchor, w}
 	stop := context.AfterFunc(o.until, func() { x.sub.end(Cancelled) })
 	x.stop.Store(&stop)
 	if sub.isFinal() {
 		stop()
 	}
-	return w
+	return w, false
 }
 
 // expiring is the anchor of a subscription with Until.

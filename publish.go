@@ -34,8 +34,8 @@ func (t *Topic[E]) Publish(event E) int {
 	}
 	if l.careful {
 		p := pass[E]{topic: t, ctx: context.Background(), event: event}
+		defer p.report() // also when a later handler panics
 		p.publish(l)
-		p.report()
 		return p.ran
 	}
 	s := l.snapshot.Value()
@@ -53,7 +53,7 @@ func (t *Topic[E]) Publish(event E) int {
 	if l.n != s.n {
 		ran += t.publishWeakly(l, s.chunks-1, s.last, event)
 	}
-	if l.n != s.n || t.origin.epoch.Load() != s.clean {
+	if l.n != s.n || t.origin.epoch.Load() != s.built {
 		t.charge(l, s)
 	}
 	return ran
@@ -93,7 +93,8 @@ func (t *Topic[E]) build(l *list[E]) (*list[E], *snapshot[E]) {
 	if l = t.head.Load(); l == nil {
 		return &list[E]{}, nil
 	}
-	s := &snapshot[E]{n: l.n, chunks: len(l.chunks), last: l.last, clean: t.origin.epoch.Load()}
+	epoch := t.origin.epoch.Load() // before the states are looked at
+	s := &snapshot[E]{n: l.n, chunks: len(l.chunks), last: l.last, clean: epoch, built: epoch}
 	for k, c := range l.chunks {
 		n := l.upTo(k)
 		for i := range n {
@@ -126,7 +127,7 @@ func (t *Topic[E]) install(l *list[E], s *snapshot[E]) {
 // a new one would have been cheaper. Only here does publishing write to shared memory.
 func (t *Topic[E]) charge(l *list[E], s *snapshot[E]) {
 	debt := int64(debtPerTail * (l.n - s.n))
-	if t.origin.epoch.Load() != s.clean {
+	if t.origin.epoch.Load() != s.built {
 		debt += int64(debtPerCheck * s.n)
 	}
 	if s.debt.Add(debt) < int64(rebuildPerEntry*l.n) {
@@ -196,7 +197,7 @@ func (p *pass[E]) publish(l *list[E]) {
 	}
 	if s := p.snapshot; s == nil {
 		p.topic.compact()
-	} else if s != nil && (l.n != s.n || p.topic.origin.epoch.Load() != s.clean) {
+	} else if s != nil && (l.n != s.n || p.topic.origin.epoch.Load() != s.built) {
 		p.topic.charge(p.list, s)
 	}
 }

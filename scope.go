@@ -80,14 +80,13 @@ func (s *Scope) Len() int {
 	return len(s.items)
 }
 
-// add puts sub under the scope, with what the scope is to hold for it. It cancels sub if the
-// scope is closed.
-func (s *Scope) add(sub *Subscription, held any) {
+// add puts sub under the scope, with what the scope is to hold for it. It reports
+// whether the scope is open.
+func (s *Scope) add(sub *Subscription, held any) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		sub.mark(Cancelled)
-		return
+		return false
 	}
 	if s.paused {
 		sub.pause(pausedByScope)
@@ -97,6 +96,7 @@ func (s *Scope) add(sub *Subscription, held any) {
 		s.limit = max(4, 2*len(s.items))
 	}
 	s.items = append(s.items, scoped{sub, held})
+	return true
 }
 
 // prune drops the subscriptions that ended, also with a bus that is gone, which tells nobody.

@@ -26,7 +26,8 @@ type snapshot[E any] struct {
 	n        int    // subscribers covered: the first n of the list
 	chunks   int    // which are those in the list's first chunks,
 	last     int    // the last of them up to here
-	clean    uint64 // the epoch at which all were active
+	clean    uint64 // the epoch at which all were active; 0: at none
+	built    uint64 // the epoch at which it was built
 	debt     atomic.Int64
 }
 

@@ -199,16 +199,20 @@ func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts 
 		guarded = guard(function, o, s)
 	}
 	sub := &Subscription{origin: t.source(), anchor: s.anchor}
-	expires := o.watch(sub)
 	if t.bus != nil && t.bus.closed.Load() {
 		sub.mark(Closed)
-	} else if o.scope != nil {
-		o.enter(sub, s.recv, t.bus, s.scope != nil)
+		return sub
 	}
-	if sub.isFinal() {
+	expires, refused := o.watch(sub)
+	if !refused && o.scope != nil {
+		refused = o.enter(sub, s.recv, t.bus, s.scope != nil)
+	}
+	if refused {
 		sub.anchor.release()
 		return sub
 	}
+	// It may have ended since, by its scope or its context. That was counted, so it goes into
+	// the list all the same, to be removed in its turn.
 	recv := weak.Make(s.recv)
 	var open bool
 	if guarded == nil {
