@@ -111,3 +111,15 @@ func TestSubscribe_RacingWithTheEndOfItsContextOrScope(t *testing.T) {
 	assert.Empty(t, d.heard)
 	runtime.KeepAlive(keep)
 }
+
+func TestUntil_DroppedBusesLeaveNothingOnALongLivedContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	receiver := &node{}
+	before := heapInUse()
+	for range 5_000 {
+		weakbus.Subscribe(weakbus.New(), receiver, (*node).hear, weakbus.Until(ctx))
+	}
+	until(t, "what dropped buses left on the context", func() bool { return heapInUse()-before < 128<<10 })
+	runtime.KeepAlive(receiver)
+}

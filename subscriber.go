@@ -219,6 +219,9 @@ func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts 
 		open = add[plain[T, E]](t, o.priority, slot[T, func(*T, E)]{recv, s.handle, sub})
 	} else {
 		guarded.until = expires
+		if t.bus != nil && o.until != nil {
+			t.bus.scopes.expires(expires)
+		}
 		open = add[optioned[T, E]](t, o.priority, slot[T, *optionedHandler[T, E]]{recv, guarded, sub})
 	}
 	if !open {

@@ -73,10 +73,43 @@ func (w watch) sweep() {
 	}
 }
 
-// scopes are those under which a bus has subscriptions, held weakly.
+// scopes are those under which a bus has subscriptions, and the contexts that would end some,
+// held weakly: what is to be tidied when the bus is gone.
 type scopes struct {
-	mu  sync.Mutex
-	set map[weak.Pointer[Scope]]struct{}
+	mu       sync.Mutex
+	set      map[weak.Pointer[Scope]]struct{}
+	expiries map[weak.Pointer[expiry]]struct{}
+}
+
+// expires notes that a context will end a subscription of the bus.
+func (s *scopes) expires(w weak.Pointer[expiry]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.expiries == nil {
+		s.expiries = make(map[weak.Pointer[expiry]]struct{})
+	}
+	s.expiries[w] = struct{}{}
+}
+
+// pruneExpiries leaves the contexts of subscriptions that ended, also with the bus. The
+// contexts are called outside the lock.
+func (s *scopes) pruneExpiries() {
+	var over []*expiry
+	s.mu.Lock()
+	for w := range s.expiries {
+		x := w.Value()
+		if x != nil {
+			if st := x.sub.State(); st == Active || st == Paused {
+				continue
+			}
+			over = append(over, x)
+		}
+		delete(s.expiries, w)
+	}
+	s.mu.Unlock()
+	for _, x := range over {
+		x.sub.anchor.release()
+	}
 }
 
 // add notes scope. Its mutex is not held: prune takes the two in the other order.
@@ -92,6 +125,7 @@ func (s *scopes) add(scope *Scope) {
 // prune forgets the scopes that were collected, or have no subscription left, and has the
 // others let go of what ended.
 func (s *scopes) prune() {
+	s.pruneExpiries()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for w := range s.set {
