@@ -154,7 +154,9 @@ func move[C, T, H, E any, P carrier[C, T, H, E]](k *compaction[E], c P, n int) {
 		k.removed += dst.size() - taken
 		dst = copied
 		k.chunks[len(k.chunks)-1], k.own = dst, true
-	case live == n && n == len(c.base().slots): // full: it can never grow under a list that took its size for final
+	case live == n && n == len(c.base().slots):
+		// Shared as it is. One with room is copied instead: made the last chunk again, it could
+		// grow under a publish that takes its size for final.
 		k.chunks, k.own = append(k.chunks, c), false
 		k.kept += n
 		return

@@ -36,24 +36,34 @@ func Once() SubscribeOption {
 
 // Filter lets through the events for which keep returns true. keep is called on the publishing
 // goroutine before the handler, also concurrently; like a handler it must not capture the
-// receiver. E must be the event type of the source, or Subscribe panics. A panic in keep is
-// treated as one in the handler.
+// receiver. E must be the event type of the source, and there can be one Filter, or Subscribe
+// panics. A panic in keep is treated, and counted, as one in the handler.
 func Filter[E any](keep func(E) bool) SubscribeOption {
 	if keep == nil {
 		misuse("Filter", "nil function")
 	}
-	return func(o *options) { o.filter, o.guards = keep, true }
+	return func(o *options) {
+		if o.filter != nil {
+			misuse("Filter", "the subscription has a filter already; write one that looks at both")
+		}
+		o.filter, o.guards = keep, true
+	}
 }
 
 // Until cancels the subscription when ctx is done: no call of the handler starts afterwards.
 // If ctx is done already, the subscription is Cancelled from the start. No goroutine waits for
 // a context of package context; one of another type costs what it costs context.AfterFunc. The
-// subscription does not keep ctx alive.
+// subscription does not keep ctx alive. Subscribe panics on a second Until.
 func Until(ctx context.Context) SubscribeOption {
 	if ctx == nil {
 		misuse("Until", "nil context")
 	}
-	return func(o *options) { o.until, o.guards = ctx, true }
+	return func(o *options) {
+		if o.until != nil {
+			misuse("Until", "the subscription has a context already; pass one that ends with both")
+		}
+		o.until, o.guards = ctx, true
+	}
 }
 
 // In puts the subscription under a scope, so that the scope's Close, Pause and Resume reach it.

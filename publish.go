@@ -179,6 +179,7 @@ type pass[E any] struct {
 
 	segment segment[E] // the delivery under way, for reports
 	at      int
+	calling bool // a handler, or its filter
 	ran     int
 	errs    []error
 }
@@ -216,7 +217,9 @@ func (p *pass[E]) deliver() (done bool) {
 			p.errs = append(p.errs, err)
 			break
 		}
+		p.calling = true
 		ran, err := p.segment.call(p.topic, p.at, p.ctx, p.event)
+		p.calling = false
 		if ran {
 			p.ran++
 		}
@@ -259,6 +262,9 @@ func (p *pass[E]) step(g segment[E], n int) bool {
 // recovered reports a panic and lets the pass go on. A Goexit recovers nothing and goes on
 // unwinding.
 func (p *pass[E]) recovered(onPanic func(*PanicError)) {
+	if !p.calling { // a panic of the event's Stopped or of the context: no subscriber's fault
+		return
+	}
 	value := recover()
 	if value == nil {
 		return

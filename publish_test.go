@@ -596,3 +596,65 @@ func (g *gate) hear(int) {
 		g.late.Add(1)
 	}
 }
+
+func TestPublish_CompactionInAHandlerLetsNobodyJoinThePublish(t *testing.T) {
+	// The first chunk has room left behind it; the handler makes it the last one again.
+	var topic weakbus.Topic[note]
+	a, b, late, c := &node{}, &node{}, &node{}, &other{}
+	subA := weakbus.Subscribe(&topic, a, (*node).hear)
+	weakbus.Subscribe(&topic, b, (*node).hear)
+	subC := weakbus.Subscribe(&topic, c, (*other).hear)
+	a.on = func(note) {
+		subA.Cancel()
+		subC.Cancel()
+		weakbus.Subscribe(&topic, late, (*node).hear)
+	}
+	assert.Equal(t, 2, topic.Publish(note{1}))
+	assert.Empty(t, late.heard)
+	assert.Equal(t, 2, topic.Publish(note{2}))
+	assert.Equal(t, []int{2}, late.heard)
+	runtime.KeepAlive(c)
+}
+
+func TestPublish_LogsAnErrorThoughALaterHandlerPanics(t *testing.T) {
+	var out bytes.Buffer
+	old := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	defer slog.SetDefault(old)
+	bus := weakbus.New()
+	weakbus.SubscribeFuncContext(bus, bus.Scope(), func(context.Context, *stoppable) error { return errors.New("first") })
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(*stoppable) { panic("second") })
+	assert.Panics(t, func() { weakbus.Publish(bus, &stoppable{}) })
+	assert.Contains(t, out.String(), "first")
+}
+
+func TestPublish_OnePausedSubscriberCostsNoAllocation(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	var topic weakbus.Topic[note]
+	nodes := make([]*node, 1_000)
+	for i := range nodes {
+		nodes[i] = &node{}
+		sub := weakbus.Subscribe(&topic, nodes[i], func(*node, note) {})
+		if i == 500 {
+			sub.Pause()
+		}
+	}
+	for range 100 {
+		topic.Publish(note{1})
+	}
+	assert.Zero(t, testing.AllocsPerRun(500, func() { topic.Publish(note{1}) }))
+	runtime.KeepAlive(nodes)
+}
+
+// stubborn is an event that cannot even say whether it was stopped.
+type stubborn struct{ name string }
+
+func (*stubborn) Stopped() bool { panic("in Stopped") }
+
+func TestOnPanic_IsNotToldOfThePublishersOwnPanic(t *testing.T) {
+	bus := weakbus.New(weakbus.OnPanic(func(p *weakbus.PanicError) { t.Error("no handler was called:", p) }))
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(*stubborn) {})
+	assert.PanicsWithValue(t, "in Stopped", func() { weakbus.Publish(bus, &stubborn{}) })
+}

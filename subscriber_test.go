@@ -291,6 +291,13 @@ func TestSubscribe_MisusePanicsAtTheCallSite(t *testing.T) { // [Python: TypeErr
 		{"Filter of another type", func() {
 			weakbus.Subscribe(bus, fine, (*node).hear, weakbus.Filter(func(int) bool { return true }))
 		}, "Filter takes a func(int) bool, events are weakbus_test.note"},
+		{"Filter twice", func() {
+			keep := weakbus.Filter(func(note) bool { return true })
+			weakbus.Subscribe(bus, fine, (*node).hear, keep, keep)
+		}, "weakbus: Filter: the subscription has a filter already"},
+		{"Until twice", func() {
+			weakbus.Subscribe(bus, fine, (*node).hear, weakbus.Until(t.Context()), weakbus.Until(t.Context()))
+		}, "weakbus: Until: the subscription has a context already"},
 		{"Filter of another type, under a scope", func() {
 			weakbus.SubscribeFunc(bus, &scope, func(note) {}, weakbus.Filter(func(int) bool { return true }))
 		}, "Filter takes a func(int) bool"},
