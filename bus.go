@@ -1,8 +1,11 @@
 package weakbus
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -14,28 +17,72 @@ import (
 type Bus struct {
 	topics  atomic.Pointer[topics]
 	closed  atomic.Bool
-	armed   atomic.Bool // a sentinel or its sweep is under way
+	armed   atomic.Bool   // a sentinel or its sweep is under way
+	done    chan struct{} // closed with the bus
 	onPanic func(*PanicError)
+	tracer  *tracer    // nil without WithTrace and WithLogger
 	mu      sync.Mutex // serialises writers of topics and closed
+	running runners    // mailboxes at work
 	scope   Scope
 	scopes  *scopes // of others; outlives the bus, to be pruned when it is gone
 }
 
 // topics is a bus's topics by event type. It is immutable.
 type topics struct {
-	few  []any // the first of them, each a *Topic[E]: comparing types beats hashing one
-	more map[reflect.Type]any
-	all  []anyTopic
+	byType
+	all        []anyTopic  // in the order in which they came
+	interfaces *interfaces // nil where there are none
 }
 
-// fewTopics is where a map lookup begins to beat a walk.
-const fewTopics = 8
+// byType finds a value by the event type that it is generic over. It is immutable.
+type byType struct {
+	few  []any // the first of them: comparing types beats hashing one
+	more map[reflect.Type]any
+}
+
+// fewTypes is where a map lookup begins to beat a walk.
+const fewTypes = 8
+
+// find returns the value of type V, which is the one for events of type E, or nil.
+func find[V comparable, E any](b *byType) (none V) {
+	for _, x := range b.few {
+		if v, ok := x.(V); ok {
+			return v
+		}
+	}
+	if b.more == nil {
+		return none
+	}
+	v, _ := b.more[reflect.TypeFor[E]()].(V)
+	return v
+}
+
+// with returns b with a value for one more event type.
+func (b byType) with(event reflect.Type, v any) byType {
+	if len(b.few) < fewTypes {
+		b.few = append(b.few[:len(b.few):len(b.few)], v)
+		return b
+	}
+	b.more = maps.Clone(b.more)
+	if b.more == nil {
+		b.more = make(map[reflect.Type]any)
+	}
+	b.more[event] = v
+	return b
+}
 
 // anyTopic is what a bus does with a topic whose event type it does not know.
 type anyTopic interface {
+	event() reflect.Type
 	close()
 	prune() (live int)
 	empty() bool
+	hears() bool
+	captureAny(event any) (list any)
+	fed() []anyTopic
+	levelAny(ctx context.Context, list, event any) (ran int, errs []error, over bool)
+	fedBy(interfaces []anyTopic)
+	stats(report *[]TopicStats)
 }
 
 // BusOption configures a bus.
@@ -55,7 +102,7 @@ func OnPanic(report func(*PanicError)) BusOption {
 
 // New returns an empty bus. It starts no goroutine and needs no Close to be collected.
 func New(opts ...BusOption) *Bus {
-	b := &Bus{scopes: &scopes{}}
+	b := &Bus{scopes: &scopes{}, done: make(chan struct{})}
 	b.topics.Store(&topics{})
 	for _, opt := range opts {
 		if opt != nil {
@@ -73,45 +120,50 @@ func (b *Bus) Scope() *Scope { return &b.scope }
 // Close ends all subscriptions, which are then in state Closed, and refuses new ones: Publish
 // runs nothing and returns 0, PublishContext returns ErrClosed, and subscribing returns a
 // subscription in state Closed. A publish under way calls no further handler. Close does not
-// wait for handlers that are running. It always returns nil and may be called again.
+// wait for handlers that a publisher is calling.
+//
+// What the mailboxes of Async have accepted is still delivered. Close waits for that, five
+// seconds at most: then it drops the rest and returns an error that says how much that was.
+// Called from within a handler, it does not wait, and nothing is dropped. Close may be called
+// again.
 func (b *Bus) Close() error {
 	b.mu.Lock()
-	b.closed.Store(true)
+	if !b.closed.Swap(true) {
+		close(b.done)
+	}
 	all := b.topics.Load().all
 	b.mu.Unlock()
 	for _, t := range all {
 		t.close()
 	}
-	return b.scope.Close()
+	if insideHandler(1) {
+		return nil
+	}
+	err := b.running.wait()
+	return errors.Join(err, b.scope.Close())
 }
 
 // lookup returns the bus's topic of type E, or nil.
 func lookup[E any](b *Bus) *Topic[E] {
-	ts := b.topics.Load()
-	for _, x := range ts.few {
-		if t, ok := x.(*Topic[E]); ok {
-			return t
-		}
-	}
-	if ts.more == nil {
-		return nil
-	}
-	t, _ := ts.more[reflect.TypeFor[E]()].(*Topic[E])
-	return t
+	return find[*Topic[E], E](&b.topics.Load().byType)
 }
 
 // register adds a topic of that event type. The caller holds mu.
 func (b *Bus) register(event reflect.Type, t anyTopic) {
 	old := b.topics.Load()
-	next := &topics{few: old.few, more: old.more, all: append(old.all[:len(old.all):len(old.all)], t)}
-	if len(old.few) < fewTopics {
-		next.few = append(old.few[:len(old.few):len(old.few)], t)
-	} else {
-		next.more = maps.Clone(old.more)
-		if next.more == nil {
-			next.more = make(map[reflect.Type]any)
+	next := &topics{old.with(event, t), append(old.all[:len(old.all):len(old.all)], t), old.interfaces}
+	if event.Kind() == reflect.Interface {
+		next.interfaces = &interfaces{topics: []anyTopic{t}}
+		if old.interfaces != nil {
+			next.interfaces.topics = append(slices.Clip(old.interfaces.topics), t)
 		}
-		next.more[event] = t
+		for _, other := range old.all {
+			if kind := other.event(); kind.Kind() != reflect.Interface && kind.Implements(event) {
+				other.fedBy([]anyTopic{t})
+			}
+		}
+	} else if old.interfaces != nil {
+		t.fedBy(old.interfaces.of(event))
 	}
 	b.topics.Store(next)
 }

@@ -2,7 +2,6 @@ package weakbus
 
 import (
 	"context"
-	"reflect"
 	"sync/atomic"
 	"weak"
 )
@@ -262,7 +261,7 @@ func runEach[E any](g segment[E], t *Topic[E], from, to int, event E) (ran int) 
 			ran++
 		}
 		if err != nil {
-			t.report(err)
+			t.bus.failed(err, false)
 		}
 	}
 	return ran
@@ -272,49 +271,16 @@ func (c *optioned[T, E]) first(t *Topic[E], event E) bool {
 	return runEach(c, t, 0, 1, event) > 0
 }
 
-func (c *optioned[T, E]) call(_ *Topic[E], i int, ctx context.Context, event E) (bool, error) {
+func (c *optioned[T, E]) call(t *Topic[E], i int, ctx context.Context, event E) (bool, error) {
 	s := &c.slots[i]
-	if !s.sub.active() {
-		return false, nil
-	}
 	recv := s.recv.Value()
 	if recv == nil {
 		s.sub.collected()
 		return false, nil
 	}
-	return s.handle.deliver(s.sub, recv, ctx, event)
+	return s.handle.publish(t, s.sub, recv, ctx, event)
 }
 
 func (c *optioned[T, E]) label(i int) string { return c.slots[i].handle.label }
 
 func (c *optioned[T, E]) moveTo(k *compaction[E], n int) { move(k, c, n) }
-
-// optionedHandler is a handler and the options that guard it.
-type optionedHandler[T, E any] struct {
-	handle func(*T, context.Context, E) error
-	filter func(E) bool         // nil: all pass
-	until  weak.Pointer[expiry] // zero: none
-	once   bool
-	label  string
-}
-
-// deliver calls the handler unless an option forbids it. The caller has looked at the state.
-func (h *optionedHandler[T, E]) deliver(sub *Subscription, recv *T, ctx context.Context, event E) (ran bool, err error) {
-	if x := h.until.Value(); x != nil && x.ctx.Err() != nil {
-		sub.end(Cancelled) // the context's own callback is on its way, but not here yet
-		return false, nil
-	}
-	if h.filter != nil && (!h.filter(event) || !sub.active()) {
-		return false, nil // refused, or ended while the filter ran
-	}
-	if h.once {
-		if !sub.state.CompareAndSwap(0, uint32(Spent)) {
-			return false, nil // another publish was first, or it was paused
-		}
-		defer sub.settle() // after the call: it lets go of a SubscribeFunc's function
-	}
-	if err := h.handle(recv, ctx, event); err != nil {
-		return true, &HandlerError{Err: err, Event: reflect.TypeFor[E](), Receiver: sub.anchor.receiver(), Label: h.label}
-	}
-	return true, nil
-}

@@ -1,6 +1,7 @@
 package weakbus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -84,6 +85,12 @@ func (s *Stopper) Stopped() bool { return s.stopped.Load() }
 
 // stopper is what the bus looks for in an event; Stopper is one way to have it.
 type stopper interface{ Stopped() bool }
+
+func checkContext(function string, ctx context.Context) {
+	if ctx == nil {
+		misuse(function, "nil context; pass context.Background() if there is none")
+	}
+}
 
 // misuse panics at the call site of function with what is wrong and how to mend it.
 func misuse(function, reason string) {

@@ -17,6 +17,11 @@ type options struct {
 	filter   any // a func(E) bool
 	once     bool
 	label    string
+	replay   bool
+	catchUp  bool
+	via      Executor
+	capacity int // of Async; 0 without
+	overflow Overflow
 	guards   bool // some option has to be looked at in each delivery
 }
 
@@ -131,7 +136,7 @@ func (o *options) watch(sub *Subscription) (w weak.Pointer[expiry], refused bool
 	}
 	x := &expiry{ctx: o.until, sub: sub}
 	w = weak.Make(x)
-	sub.anchor = &expiring{sub.anchor, w}
+	sub.rig().expiry = w
 	stop := context.AfterFunc(o.until, func() { x.sub.end(Cancelled) })
 	x.stop.Store(&stop)
 	if sub.isFinal() {
@@ -140,17 +145,9 @@ func (o *options) watch(sub *Subscription) (w weak.Pointer[expiry], refused bool
 	return w, false
 }
 
-// expiring is the anchor of a subscription with Until.
-type expiring struct {
-	anchor
-	expiry weak.Pointer[expiry]
-}
-
-func (e *expiring) release() {
-	e.anchor.release()
-	if x := e.expiry.Value(); x != nil {
-		if stop := x.stop.Load(); stop != nil {
-			(*stop)()
-		}
+// leave has the context forget the subscription.
+func (x *expiry) leave() {
+	if stop := x.stop.Load(); stop != nil {
+		(*stop)()
 	}
 }

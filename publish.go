@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"runtime/debug"
+	"runtime"
 	"weak"
 )
 
@@ -23,30 +23,46 @@ import (
 func (t *Topic[E]) Publish(event E) int {
 	l := t.head.Load()
 	if l == nil {
-		return 0
-	}
-	if l.n == 1 && !l.careful {
-		if l.chunks[0].first(t, event) {
-			return 1
+		if t.mode.Load()&modeRouted == 0 {
+			return 0
 		}
-		t.compact()
-		return 0
+		return t.publishFar(event)
 	}
-	if l.careful {
-		p := pass[E]{topic: t, ctx: context.Background(), event: event}
-		defer p.report() // also when a later handler panics
-		p.publish(l)
-		return p.ran
+	if l.mode != 0 {
+		return t.publishFar(event)
+	}
+	return t.deliver(l, event)
+}
+
+// publishFar is Publish where more is to be looked at than the topic's own list.
+func (t *Topic[E]) publishFar(event E) int {
+	var o outcome
+	defer t.bus.reportAll(&o) // also when a later handler panics
+	t.route(&o, event)
+	return o.ran
+}
+
+// deliver publishes event to the subscribers of a list, at full speed.
+func (t *Topic[E]) deliver(l *list[E], event E) (ran int) {
+	if l.n == 1 {
+		if l.chunks[0].first(t, event) {
+			ran = 1
+		} else {
+			t.compact()
+		}
+		runtime.KeepAlive(l) // its era is over when the last publish of it is
+		runtime.KeepAlive(t)
+		return ran
 	}
 	s := l.snapshot.Value()
 	if s == nil || s.n == 0 {
 		if l, s = t.warm(l, s); s == nil {
 			ran := t.publishWeakly(l, 0, 0, event)
 			t.compact() // what it met
+			runtime.KeepAlive(l)
 			return ran
 		}
 	}
-	ran := 0
 	for _, g := range s.segments {
 		ran += g.run(t, s.clean, 0, g.size(), event)
 	}
@@ -72,8 +88,8 @@ func (t *Topic[E]) publishWeakly(l *list[E], k, i int, event E) (ran int) {
 // blank. It returns a snapshot to publish through, or nil for a weak walk, and the list that
 // it is for. See S5 in docs/design.md.
 func (t *Topic[E]) warm(l *list[E], s *snapshot[E]) (*list[E], *snapshot[E]) {
-	if !t.building.CompareAndSwap(false, true) {
-		return l, nil // somebody else is at it
+	if t.head.Load() != l || !t.building.CompareAndSwap(false, true) {
+		return l, nil // for another list, or somebody else is at it
 	}
 	defer t.building.Store(false)
 	if s == nil {
@@ -120,6 +136,9 @@ func (t *Topic[E]) install(l *list[E], s *snapshot[E]) {
 	}
 	next := *head
 	next.snapshot = w
+	if s.n > 0 && s.clean != 0 {
+		next.clean = s.clean // for the tail, and for when the snapshot is gone
+	}
 	t.head.Store(&next)
 }
 
@@ -148,27 +167,26 @@ func (t *Topic[E]) charge(l *list[E], s *snapshot[E]) {
 // handler runs, and ctx.Err() is among the errors. On a closed bus it returns 0 and ErrClosed.
 // A subscriber that was collected is skipped and is no error.
 func (t *Topic[E]) PublishContext(ctx context.Context, event E) (int, error) {
-	if ctx == nil {
-		misuse("PublishContext", "nil context; pass context.Background() if there is none")
-	}
+	checkContext("PublishContext", ctx)
 	if t.bus != nil && t.bus.closed.Load() {
 		return 0, ErrClosed
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	p := pass[E]{topic: t, ctx: ctx, event: event}
-	if l := t.head.Load(); l != nil {
-		p.publish(l)
+	o := outcome{ctx: ctx}
+	t.route(&o, event)
+	for _, err := range o.errs {
+		t.bus.failed(err, true)
 	}
-	return p.ran, errors.Join(p.errs...)
+	return o.ran, errors.Join(o.errs...)
 }
 
 // pass is one publish that looks around between two deliveries: for a context that is done,
 // an event that was stopped, a handler that panicked.
 type pass[E any] struct {
+	outcome
 	topic *Topic[E]
-	ctx   context.Context
 	event E
 	stop  stopper // nil where the event cannot be stopped
 
@@ -180,15 +198,10 @@ type pass[E any] struct {
 	segment segment[E] // the delivery under way, for reports
 	at      int
 	calling bool // a handler, or its filter
-	ran     int
-	errs    []error
 }
 
 func (p *pass[E]) publish(l *list[E]) {
 	p.list = l
-	if p.topic.stoppable {
-		p.stop = stops(p.event)
-	}
 	if l.n >= snapshotFrom {
 		if p.snapshot = l.snapshot.Value(); p.snapshot == nil || p.snapshot.n == 0 {
 			p.list, p.snapshot = p.topic.warm(l, p.snapshot)
@@ -198,27 +211,35 @@ func (p *pass[E]) publish(l *list[E]) {
 	}
 	if s := p.snapshot; s == nil {
 		p.topic.compact()
-	} else if s != nil && (l.n != s.n || p.topic.origin.epoch.Load() != s.built) {
+	} else if p.list.n != s.n || p.topic.origin.epoch.Load() != s.built {
 		p.topic.charge(p.list, s)
 	}
+	if p.stop != nil && p.stop.Stopped() {
+		p.over = true
+	}
+	runtime.KeepAlive(p.list) // see deliver
 }
 
 // deliver goes on with the pass and reports whether it came to the end. It returns false after
 // a panic that OnPanic was told of.
 func (p *pass[E]) deliver() (done bool) {
-	if b := p.topic.bus; b != nil && b.onPanic != nil {
-		defer p.recovered(b.onPanic)
+	if p.topic.guarded() {
+		defer p.recovered()
+	}
+	ctx := p.ctx
+	if ctx == nil {
+		ctx = context.Background()
 	}
 	for p.next() {
 		if p.stop != nil && p.stop.Stopped() {
 			break
 		}
-		if err := p.ctx.Err(); err != nil {
-			p.errs = append(p.errs, err)
+		if err := ctx.Err(); err != nil {
+			p.errs, p.over = append(p.errs, err), true
 			break
 		}
 		p.calling = true
-		ran, err := p.segment.call(p.topic, p.at, p.ctx, p.event)
+		ran, err := p.segment.call(p.topic, p.at, ctx, p.event)
 		p.calling = false
 		if ran {
 			p.ran++
@@ -259,30 +280,15 @@ func (p *pass[E]) step(g segment[E], n int) bool {
 	return true
 }
 
-// recovered reports a panic and lets the pass go on. A Goexit recovers nothing and goes on
-// unwinding.
-func (p *pass[E]) recovered(onPanic func(*PanicError)) {
+// recovered reports a panic. The pass goes on if OnPanic takes it, else the panic does. A
+// Goexit recovers nothing and goes on unwinding.
+func (p *pass[E]) recovered() {
 	if !p.calling { // a panic of the event's Stopped or of the context: no subscriber's fault
 		return
 	}
-	value := recover()
-	if value == nil {
-		return
-	}
-	p.ran++
-	onPanic(&PanicError{
-		Value:    value,
-		Stack:    debug.Stack(),
-		Event:    reflect.TypeFor[E](),
-		Receiver: p.segment.sub(p.at).anchor.receiver(),
-		Label:    p.segment.label(p.at),
-	})
-}
-
-// report makes the errors known of a publish that does not return them.
-func (p *pass[E]) report() {
-	for _, err := range p.errs {
-		p.topic.report(err)
+	if value := recover(); value != nil {
+		p.ran++
+		p.topic.panicked(value, p.segment.sub(p.at), p.segment.label(p.at))
 	}
 }
 

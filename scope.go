@@ -2,6 +2,7 @@ package weakbus
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -28,6 +29,8 @@ type Scope struct {
 	limit  int      // the length at which items is next pruned
 	closed bool
 	paused bool
+	past   map[*origin]struct{} // where subscriptions were that ended; see CloseWait
+	most   int                  // the size at which past is next pruned
 }
 
 // scoped is a subscription under a scope, with the holder that nobody else keeps.
@@ -43,6 +46,9 @@ func (s *Scope) Close() error {
 	s.mu.Lock()
 	items := s.items
 	s.items, s.closed = nil, true
+	for _, it := range items {
+		s.remember(it.sub.origin)
+	}
 	s.mu.Unlock()
 	for _, it := range items {
 		it.sub.Cancel()
@@ -51,8 +57,9 @@ func (s *Scope) Close() error {
 }
 
 // Pause makes every publish skip the scope's subscriptions, those still to come included, until
-// Resume: for owners that are alive but hidden. Missed events are not kept. Pausing does not
-// nest. A Pause of a single subscription is counted apart.
+// Resume: for owners that are alive but hidden. Missed events are not kept, but for the latest
+// one where CatchUp asks for it. Pausing does not nest. A Pause of a single subscription is
+// counted apart.
 func (s *Scope) Pause() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,14 +69,24 @@ func (s *Scope) Pause() {
 	}
 }
 
-// Resume ends a Pause.
+// Resume ends a Pause, and hands subscribers with CatchUp what they missed.
 func (s *Scope) Resume() {
+	for _, sub := range s.resume() {
+		sub.resumed()
+	}
+}
+
+// resume resumes the subscriptions and returns those that there is more to do for, outside mu.
+func (s *Scope) resume() (due []*Subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.paused = false
 	for _, it := range s.items {
-		it.sub.resume(pausedByScope)
+		if it.sub.resume(pausedByScope) {
+			due = append(due, it.sub)
+		}
 	}
+	return due
 }
 
 // Len returns the number of live subscriptions under the scope, paused ones included.
@@ -105,6 +122,8 @@ func (s *Scope) prune() {
 	for _, it := range s.items {
 		if st := it.sub.State(); st == Active || st == Paused {
 			kept = append(kept, it)
+		} else {
+			s.remember(it.sub.origin)
 		}
 	}
 	clear(s.items[len(kept):])
@@ -112,6 +131,28 @@ func (s *Scope) prune() {
 	if cap(kept) > 4*len(kept)+4 {
 		s.items = slices.Clone(kept)
 	}
+}
+
+// remember notes a topic whose handlers may still be running though their subscriptions ended.
+func (s *Scope) remember(o *origin) {
+	if !o.topic.alive() {
+		return
+	}
+	if s.past == nil {
+		s.past = make(map[*origin]struct{})
+	}
+	s.past[o] = struct{}{}
+	if len(s.past) > s.most {
+		maps.DeleteFunc(s.past, func(o *origin, _ struct{}) bool { return !o.topic.alive() })
+		s.most = max(4, 2*len(s.past))
+	}
+}
+
+// origins returns the topics of all subscriptions that a closed scope had.
+func (s *Scope) origins() []*origin {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.past))
 }
 
 // holder carries a function for SubscribeFunc. Its scope alone keeps it: owner, scope, holder

@@ -162,11 +162,11 @@ func (g *strongOptioned[T, E]) run(t *Topic[E], _ uint64, from, to int, event E)
 	return runEach(g, t, from, to, event)
 }
 
-func (g *strongOptioned[T, E]) call(_ *Topic[E], i int, ctx context.Context, event E) (bool, error) {
-	if g.recv[i] == nil || !g.sub(i).active() {
+func (g *strongOptioned[T, E]) call(t *Topic[E], i int, ctx context.Context, event E) (bool, error) {
+	if g.recv[i] == nil {
 		return false, nil
 	}
-	return g.chunk.slots[i].handle.deliver(g.sub(i), g.recv[i], ctx, event)
+	return g.chunk.slots[i].handle.publish(t, g.sub(i), g.recv[i], ctx, event)
 }
 
 // mixed holds what a mix of receiver types leaves as chunks of a few slots.

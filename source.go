@@ -28,6 +28,9 @@ func TopicOf[E any](b *Bus) *Topic[E] {
 		return t
 	}
 	t := &Topic[E]{bus: b, closed: b.closed.Load()}
+	if isInterface[E]() {
+		t.mode.Store(modeRouted)
+	}
 	b.register(reflect.TypeFor[E](), t)
 	return t
 }
@@ -134,11 +137,15 @@ func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(c
 }
 
 // Publish publishes event to src, as Topic.Publish does; to a bus, it goes to the topic of type
-// E. It returns how many handlers ran. On a closed bus that is none.
+// E. If E is an interface, it goes to the topic of the event's dynamic type, and a nil event to
+// nobody. Publish returns how many handlers ran. On a closed bus that is none.
 func Publish[E any, S Source[E]](src S, event E) int {
 	t, b := resolve[E]("Publish", src)
 	if b != nil {
-		if t = lookup[E](b); t == nil {
+		if t = heard[E](b); t == nil {
+			if isInterface[E]() {
+				return b.publish(event)
+			}
 			return 0 // to publish what nobody subscribed to makes no topic
 		}
 	}
@@ -149,12 +156,10 @@ func Publish[E any, S Source[E]](src S, event E) int {
 // topic of type E.
 func PublishContext[E any, S Source[E]](ctx context.Context, src S, event E) (int, error) {
 	const function = "PublishContext"
-	if ctx == nil {
-		misuse(function, "nil context; pass context.Background() if there is none")
-	}
+	checkContext(function, ctx)
 	t, b := resolve[E](function, src)
 	if b != nil {
-		if t = lookup[E](b); t == nil {
+		if t = heard[E](b); t == nil {
 			t = &Topic[E]{bus: b} // for its errors
 		}
 	}

@@ -52,6 +52,7 @@ const (
 	finalMask     = 0xff
 	pausedBySelf  = 1 << 8
 	pausedByScope = 1 << 9
+	catchingUp    = 1 << 10 // is being handed an event that the gate kept; see gate
 )
 
 // origin is the part of a topic that its subscriptions share. It reaches the topic only
@@ -65,7 +66,9 @@ type origin struct {
 	topic interface {
 		alive() bool
 		compact()
+		endEra() weak.Pointer[era]
 	}
+	causes [Closed - Cancelled + 1]atomic.Int64 // how many ended, by cause
 }
 
 // anchor is what a subscription hangs on: its receiver, and what else is to be let go with it.
@@ -107,7 +110,7 @@ func (s *Subscription) State() State {
 		return Collected
 	case !s.origin.topic.alive():
 		return Closed
-	case w != 0:
+	case w&^catchingUp != 0:
 		return Paused
 	default:
 		return Active
@@ -115,13 +118,18 @@ func (s *Subscription) State() State {
 }
 
 // Pause makes every publish skip the subscription until Resume, from the very next call of a
-// handler on. Missed events are not kept. Pausing does not nest: however often Pause was
-// called, one Resume ends it. The pause of a Scope is counted apart from this one.
+// handler on. Missed events are not kept, but for the latest one where CatchUp asks for it.
+// Pausing does not nest: however often Pause was called, one Resume ends it. The pause of a
+// Scope is counted apart from this one.
 func (s *Subscription) Pause() { s.pause(pausedBySelf) }
 
 // Resume ends a Pause. If the subscription's scope is paused, it stays paused until the scope
-// is resumed too.
-func (s *Subscription) Resume() { s.resume(pausedBySelf) }
+// is resumed too. With CatchUp, Resume hands the subscriber what it missed.
+func (s *Subscription) Resume() {
+	if s.resume(pausedBySelf) {
+		s.resumed()
+	}
+}
 
 func (s *Subscription) pause(why uint32) {
 	if s.state.Or(why)&(finalMask|why) == 0 {
@@ -129,11 +137,31 @@ func (s *Subscription) pause(why uint32) {
 	}
 }
 
-func (s *Subscription) resume(why uint32) {
-	if old := s.state.And(^why); old&finalMask == 0 && old&why != 0 {
-		s.origin.epoch.Add(1)
+// resume ends a reason for a pause, and reports whether that was the last one and resumed is to
+// be called, outside all locks.
+func (s *Subscription) resume(why uint32) (due bool) {
+	r, _ := s.anchor.(*rigged)
+	due = r != nil && r.handler != nil && why != catchingUp
+	mark := due && r.handler.catches()
+	for {
+		old := s.state.Load()
+		if old&finalMask != 0 || old&why == 0 {
+			return false
+		}
+		next := old &^ why
+		if next == 0 && mark {
+			next = catchingUp
+		}
+		if s.state.CompareAndSwap(old, next) {
+			s.origin.epoch.Add(1)
+			// Whoever is catching up already goes on with it.
+			return due && next&^catchingUp == 0 && old&catchingUp == 0
+		}
 	}
 }
+
+// resumed hands the subscriber what it missed.
+func (s *Subscription) resumed() { s.anchor.(*rigged).handler.resumed(s) }
 
 // active reports whether a delivery may call the handler now.
 func (s *Subscription) active() bool { return s.state.Load() == 0 }
@@ -157,10 +185,16 @@ func (s *Subscription) mark(final State) bool {
 // settle tells the topic and the anchor of a subscription that was marked.
 func (s *Subscription) settle() {
 	s.origin.epoch.Add(1)
+	s.count()
 	s.anchor.release()
 	if s.origin.ended.Add(1)*2 >= s.origin.size.Load() {
 		s.origin.topic.compact()
 	}
+}
+
+// count counts the subscription among those that ended.
+func (s *Subscription) count() {
+	s.origin.causes[State(s.state.Load()&finalMask)-Cancelled].Add(1)
 }
 
 // end moves the subscription into a final state and reports whether this call did.
@@ -176,6 +210,7 @@ func (s *Subscription) end(final State) bool {
 // pointer to a collected receiver, so no snapshot can contain one.
 func (s *Subscription) collected() {
 	if s.mark(Collected) {
+		s.count()
 		s.anchor.release()
 		s.origin.ended.Add(1)
 	}
@@ -190,18 +225,25 @@ type subscriber[T, E any] struct {
 	handleContext func(*T, context.Context, E) error
 }
 
-// subscribe is the common part of the four Subscribe functions. All that can panic comes
-// before all that leaves a trace.
+// subscribe is the common part of the Subscribe functions. All that can panic comes before all
+// that leaves a trace, except the call of the handler that Replay asks for.
 func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts []SubscribeOption) *Subscription {
 	o := evaluate(s.scope, opts)
 	var guarded *optionedHandler[T, E]
-	if s.handle == nil || o.guards {
+	if s.handle == nil || o.guards || t.bus != nil && t.bus.tracer != nil {
 		guarded = guard(function, o, s)
+	}
+	if t.sub != nil {
+		t = t.pin()
+		defer t.unpin()
 	}
 	sub := &Subscription{origin: t.source(), anchor: s.anchor}
 	if t.bus != nil && t.bus.closed.Load() {
 		sub.mark(Closed)
 		return sub
+	}
+	if guarded != nil {
+		equip(t, sub, guarded, s.recv, &o)
 	}
 	expires, refused := o.watch(sub)
 	if !refused && o.scope != nil {
@@ -215,6 +257,7 @@ func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts 
 	// the list all the same, to be removed in its turn.
 	recv := weak.Make(s.recv)
 	var open bool
+	t.look(2)
 	if guarded == nil {
 		open = add[plain[T, E]](t, o.priority, slot[T, func(*T, E)]{recv, s.handle, sub})
 	} else {
@@ -222,12 +265,20 @@ func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts 
 		if t.bus != nil && o.until != nil {
 			t.bus.scopes.expires(expires)
 		}
-		open = add[optioned[T, E]](t, o.priority, slot[T, *optionedHandler[T, E]]{recv, guarded, sub})
+		open = join(t, o.priority, slot[T, *optionedHandler[T, E]]{recv, guarded, sub}, o.replay)
 	}
-	if !open {
+	switch {
+	case !open:
 		sub.end(Closed)
-	} else if t.bus != nil {
+	case t.bus != nil:
 		t.bus.arm()
+		if r := sub.record(); r != nil {
+			r.subscribed(sub)
+		}
+		t.bus.tracer.pump()
+	}
+	if o.replay {
+		guarded.begin(t, sub)
 	}
 	runtime.KeepAlive(s.recv) // a receiver that is made in the call lives at least through it
 	return sub
@@ -235,7 +286,7 @@ func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts 
 
 // guard returns the handler of s with the options that a delivery has to look at.
 func guard[T, E any](function string, o options, s subscriber[T, E]) *optionedHandler[T, E] {
-	h := &optionedHandler[T, E]{handle: s.handleContext, once: o.once, label: o.label}
+	h := &optionedHandler[T, E]{handle: s.handleContext, once: o.once, label: o.label, via: o.via}
 	if h.handle == nil {
 		simple := s.handle
 		h.handle = func(recv *T, _ context.Context, event E) error {
@@ -251,7 +302,112 @@ func guard[T, E any](function string, o options, s subscriber[T, E]) *optionedHa
 		}
 		h.filter = filter
 	}
+	if o.replay || o.catchUp {
+		h.gate = &gate[E]{catchUp: o.catchUp}
+	}
+	if o.capacity > 0 {
+		h.box = &mailbox[T, E]{}
+		h.box.capacity, h.box.overflow = o.capacity, o.overflow
+	}
 	return h
+}
+
+// equip gives sub what it needs for calls that no publish makes, and for reports.
+func equip[T, E any](t *Topic[E], sub *Subscription, h *optionedHandler[T, E], recv *T, o *options) {
+	if h.gate != nil || h.box != nil || h.via != nil {
+		h.recv, h.topic = weak.Make(recv), weak.Make(t)
+		sub.rig().handler = handlerRef[T, E]{weak.Make(h)}
+	}
+	if t.bus != nil && t.bus.tracer != nil {
+		h.record = &record{tracer: t.bus.tracer, info: SubscriptionInfo{
+			Topic: t.info(), Receiver: sub.anchor.receiver(), Label: o.label, Priority: o.priority, Site: callSite(),
+		}}
+		sub.rig().record = h.record
+	}
+}
+
+// rigged is the anchor of a subscription with more to it than a receiver. Like any anchor it
+// keeps nothing alive.
+type rigged struct {
+	anchor  // of the receiver
+	sub     *Subscription
+	expiry  weak.Pointer[expiry] // zero without Until
+	record  *record              // nil without Trace and logger
+	handler interface {          // nil without Replay, CatchUp, Async, Via
+		catches() bool // is to be marked as catching up when it is resumed
+		resumed(*Subscription)
+		ended(cause State) (busy bool) // busy: with events that were accepted before Close
+		backlog() (waiting, dropped int)
+	}
+}
+
+// rig returns the subscription's rigged anchor. It is made while nobody else has sub.
+func (s *Subscription) rig() *rigged {
+	r, ok := s.anchor.(*rigged)
+	if !ok {
+		r = &rigged{anchor: s.anchor, sub: s}
+		s.anchor = r
+	}
+	return r
+}
+
+// record returns what the bus recorded of the subscription, or nil.
+func (s *Subscription) record() *record {
+	if r, ok := s.anchor.(*rigged); ok {
+		return r.record
+	}
+	return nil
+}
+
+func (r *rigged) release() {
+	if r.handler == nil || !r.handler.ended(State(r.sub.state.Load()&finalMask)) {
+		r.anchor.release()
+	}
+	if x := r.expiry.Value(); x != nil {
+		x.leave()
+	}
+	if r.record != nil {
+		r.record.ended(r.sub)
+	}
+}
+
+// handlerRef is how a subscription refers to its handler.
+type handlerRef[T, E any] struct {
+	p weak.Pointer[optionedHandler[T, E]]
+}
+
+func (r handlerRef[T, E]) catches() bool {
+	h := r.p.Value()
+	return h != nil && h.gate != nil && h.gate.catchUp && h.box == nil
+}
+
+func (r handlerRef[T, E]) resumed(sub *Subscription) {
+	if h := r.p.Value(); h != nil && h.gate != nil {
+		if t := h.topic.Value(); t != nil {
+			h.catch(t, sub)
+		}
+	}
+}
+
+func (r handlerRef[T, E]) ended(cause State) (busy bool) {
+	h := r.p.Value()
+	if h == nil {
+		return false
+	}
+	if h.box != nil {
+		busy = h.box.end(cause)
+	}
+	if h.gate != nil && !busy {
+		h.gate.clear()
+	}
+	return busy
+}
+
+func (r handlerRef[T, E]) backlog() (waiting, dropped int) {
+	if h := r.p.Value(); h != nil && h.box != nil {
+		return h.box.backlog()
+	}
+	return 0, 0
 }
 
 // checkReceiver panics if the runtime never frees receivers of type T on their own: then a

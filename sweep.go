@@ -108,7 +108,8 @@ func (s *scopes) pruneExpiries() {
 	}
 	s.mu.Unlock()
 	for _, x := range over {
-		x.sub.anchor.release()
+		x.sub.end(Closed) // where nobody was left to end it
+		x.leave()
 	}
 }
 

@@ -1,7 +1,6 @@
 package weakbus
 
 import (
-	"log/slog"
 	"reflect"
 	"slices"
 	"sync"
@@ -32,7 +31,9 @@ import (
 // docs/design.md has the proofs.
 type Topic[E any] struct {
 	head atomic.Pointer[list[E]] // nil when there are no subscribers; see I2
+	mode atomic.Uint32           // what a publish has to look at; changed under mu only
 	bus  *Bus                    // nil outside a bus; set before the topic is shared
+	sub  *sub[E]                 // of a keyed sub-topic; set before it is shared
 
 	// Set once, before head is; read only where head was not nil.
 	origin    *origin
@@ -42,7 +43,18 @@ type Topic[E any] struct {
 	closed   bool       // guarded by mu
 	cursor   atomic.Uint64
 	building atomic.Bool
+
+	era   atomic.Pointer[era]         // of the lists to come; changed under mu only
+	keys  atomic.Pointer[keys[E]]     // its sub-topics; nil until there is one
+	feeds atomic.Pointer[[]anyTopic]  // interface topics that hear the events too
+	kept  atomic.Pointer[retained[E]] // nil until Retain
 }
+
+// What a publish has to look at, beside its topic's own list.
+const (
+	modeCareful = 1 << iota // something between two deliveries; see pass
+	modeRouted              // other topics, or the retained event; see route
+)
 
 // list is the subscribers of a topic at one moment, in the order of delivery. It is immutable.
 type list[E any] struct {
@@ -52,7 +64,8 @@ type list[E any] struct {
 	joints     int                       // neighbouring chunks that a compaction would join
 	clean      uint64                    // the epoch at which all were active; 0: at none
 	generation uint64                    // appending keeps it, anything else starts a new one
-	careful    bool                      // deliveries go one by one; see pass
+	mode       uint32                    // the topic's, so that a publish finds it here
+	era        *era                      // alive while a publish is under way; see CloseWait
 	snapshot   weak.Pointer[snapshot[E]] // the only reference to it between publishes; see S1
 }
 
@@ -84,6 +97,13 @@ func (w weakTopic[E]) compact() {
 	}
 }
 
+func (w weakTopic[E]) endEra() (none weak.Pointer[era]) {
+	if t := w.p.Value(); t != nil {
+		return t.endEra()
+	}
+	return none
+}
+
 // source returns the topic's origin, which it makes on first use.
 func (t *Topic[E]) source() *origin {
 	t.mu.Lock()
@@ -93,19 +113,32 @@ func (t *Topic[E]) source() *origin {
 		t.origin.epoch.Store(1) // 0 stands for "at no epoch"
 		event := reflect.TypeFor[E]()
 		t.stoppable = event.Kind() == reflect.Interface || event.Implements(reflect.TypeFor[stopper]())
+		if t.stoppable || t.guarded() {
+			t.mode.Or(modeCareful)
+		}
+		t.era.Store(&era{})
 	}
 	return t.origin
 }
 
-// careful reports whether something has to be looked at between two deliveries.
-func (t *Topic[E]) careful() bool {
-	return t.stoppable || t.bus != nil && t.bus.onPanic != nil
+// guarded reports whether panics of handlers are caught, be it to be reported and go on.
+func (t *Topic[E]) guarded() bool {
+	return t.bus != nil && (t.bus.onPanic != nil || t.bus.tracer != nil)
+}
+
+// setMode has publishes look at more.
+func (t *Topic[E]) setMode(mode uint32) {
+	t.mode.Or(mode)
+	if l := t.head.Load(); l != nil {
+		next := *l
+		next.mode = t.mode.Load()
+		t.head.Store(&next)
+	}
 }
 
 // add puts a subscriber into the list and reports whether the topic was open. At the end of
 // the list that is an append into spare capacity, in front of lower priorities it is a copy.
 func add[C, T, H, E any, P carrier[C, T, H, E]](t *Topic[E], prio int, s slot[T, H]) bool {
-	t.look(2)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -115,7 +148,8 @@ func add[C, T, H, E any, P carrier[C, T, H, E]](t *Topic[E], prio int, s slot[T,
 	if l := t.head.Load(); l != nil {
 		next = *l
 	} else {
-		next.clean, next.careful = t.origin.epoch.Load(), t.careful()
+		next.clean, next.mode, next.era = t.origin.epoch.Load(), t.mode.Load(), t.era.Load()
+		t.moved(true)
 	}
 	at := next.position(prio)
 	var before P
@@ -213,11 +247,29 @@ func (t *Topic[E]) compact() {
 
 // tidy is compact, and joins chunks that the list's growth left small.
 func (t *Topic[E]) tidy() {
+	if t.rewrite() {
+		t.emptied()
+	}
+}
+
+// emptied does, outside mu, what is due when the last subscriber has gone.
+func (t *Topic[E]) emptied() {
+	if t.sub != nil {
+		t.unlink()
+	}
+	if t.bus != nil {
+		t.bus.tracer.pump()
+	}
+}
+
+// rewrite replaces the list by one of those that have not ended, and reports whether that
+// left none.
+func (t *Topic[E]) rewrite() (emptied bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.head.Load()
 	if l == nil {
-		return
+		return false
 	}
 	clean := t.origin.epoch.Load() // before the states are looked at
 	var k compaction[E]
@@ -232,7 +284,8 @@ func (t *Topic[E]) tidy() {
 	t.origin.size.Store(int64(k.kept))
 	if k.kept == 0 {
 		t.head.Store(nil)
-		return
+		t.moved(false)
+		return true
 	}
 	t.head.Store(&list[E]{
 		chunks:     k.chunks,
@@ -240,20 +293,29 @@ func (t *Topic[E]) tidy() {
 		n:          k.kept,
 		clean:      clean,
 		generation: l.generation + 1,
-		careful:    l.careful,
+		mode:       l.mode,
+		era:        l.era,
 		snapshot:   l.blank(),
 	})
 	t.check()
+	return false
 }
 
 // Len returns the number of live subscriptions, paused ones included. It looks at each of
 // them, and removes those whose receiver it finds collected.
+//
+// Subscriptions of keyed sub-topics do not count, though they are looked at too; ask a
+// sub-topic for its own.
 func (t *Topic[E]) Len() int {
-	return t.prune()
+	return t.current().prune()
 }
 
-// prune looks at every subscriber, compacts, and returns how many are left.
+// prune looks at every subscriber, those of sub-topics included, compacts, and returns how
+// many are left of its own.
 func (t *Topic[E]) prune() (live int) {
+	if ks := t.keys.Load(); ks != nil {
+		ks.each(func(sub *Topic[E]) { sub.prune() })
+	}
 	l := t.head.Load()
 	if l == nil {
 		return 0
@@ -269,14 +331,28 @@ func (t *Topic[E]) prune() (live int) {
 	return live
 }
 
-func (t *Topic[E]) empty() bool { return t.head.Load() == nil }
+func (t *Topic[E]) empty() bool {
+	ks := t.keys.Load()
+	return t.head.Load() == nil && (ks == nil || ks.empty())
+}
+
+func (t *Topic[E]) event() reflect.Type { return reflect.TypeFor[E]() }
 
 // close ends every subscription and refuses new ones.
 func (t *Topic[E]) close() {
 	t.mu.Lock()
 	t.closed = true
 	l := t.head.Swap(nil)
+	if l != nil {
+		t.moved(false)
+	}
 	t.mu.Unlock()
+	if ks := t.keys.Load(); ks != nil {
+		// Whoever links a sub-topic either saw the bus closed, or has stored it by now.
+		ks.mu.Lock()
+		ks.mu.Unlock() //nolint:staticcheck // a barrier
+		ks.each((*Topic[E]).close)
+	}
 	if l == nil {
 		return
 	}
@@ -285,9 +361,5 @@ func (t *Topic[E]) close() {
 			c.sub(i).end(Closed)
 		}
 	}
-}
-
-// report makes a handler's error known where the publisher does not get it.
-func (t *Topic[E]) report(err error) {
-	slog.Default().Error(err.Error())
+	t.emptied()
 }

@@ -1,0 +1,132 @@
+package weakbus
+
+import (
+	"context"
+	"reflect"
+	"runtime"
+	"weak"
+)
+
+// optionedHandler is a handler and the options that guard it, or put its calls off.
+type optionedHandler[T, E any] struct {
+	handle func(*T, context.Context, E) error
+	filter func(E) bool         // nil: all pass
+	until  weak.Pointer[expiry] // zero: none
+	gate   *gate[E]             // nil without Replay and CatchUp
+	box    *mailbox[T, E]       // nil without Async
+	via    Executor             // nil without Via
+	once   bool
+	label  string
+	record *record // nil without Trace and logger
+
+	// For calls that no publish makes. They must not keep the receiver or the topic alive.
+	recv  weak.Pointer[T]
+	topic weak.Pointer[Topic[E]]
+}
+
+// letter is an event on its way to one subscriber.
+type letter[E any] struct {
+	event E
+	ctx   context.Context // nil stands for context.Background
+	raw   bool            // the filter has not seen it
+}
+
+// expired ends the subscription if its context is done, and reports whether it is. The
+// context's own callback may be on its way, but not here yet.
+func (h *optionedHandler[T, E]) expired(sub *Subscription) bool {
+	if x := h.until.Value(); x != nil && x.ctx.Err() != nil {
+		sub.end(Cancelled)
+		return true
+	}
+	return false
+}
+
+// publish calls the handler, or sees to it that it is called later, unless an option or the
+// state forbids it.
+func (h *optionedHandler[T, E]) publish(t *Topic[E], sub *Subscription, recv *T, ctx context.Context, event E) (ran bool, err error) {
+	w := sub.state.Load()
+	if w&finalMask != 0 || w != 0 && h.gate == nil || h.expired(sub) {
+		return false, nil
+	}
+	if h.filter != nil && (!h.filter(event) || sub.isFinal()) {
+		return false, nil // refused, or ended while the filter ran
+	}
+	if h.box != nil {
+		if !sub.active() && !(h.gate != nil && h.gate.catchUp) {
+			return false, nil
+		}
+		return h.box.put(t, h, sub, ctx, event) // in order; its gate comes behind it
+	}
+	if !sub.active() && (h.gate == nil || !h.gate.hold(sub, event, false)) {
+		return false, nil
+	}
+	if h.via != nil {
+		h.via(h.task(sub, letter[E]{event: event, ctx: lasting(ctx)}))
+		return true, nil
+	}
+	return h.perform(sub, recv, ctx, event, 0)
+}
+
+// perform calls the handler of a subscription in state from.
+func (h *optionedHandler[T, E]) perform(sub *Subscription, recv *T, ctx context.Context, event E, from uint32) (ran bool, err error) {
+	if h.once {
+		if !sub.state.CompareAndSwap(from, from&^finalMask|uint32(Spent)) {
+			return false, nil // another publish was first, or it was paused
+		}
+		if from&finalMask == 0 {
+			defer sub.settle() // after the call: it lets go of a SubscribeFunc's function
+		}
+	}
+	if h.record != nil && !h.record.heard.Load() {
+		h.record.heard.Store(true)
+	}
+	if err := h.handle(recv, ctx, event); err != nil {
+		return true, &HandlerError{Err: err, Event: reflect.TypeFor[E](), Receiver: sub.anchor.receiver(), Label: h.label}
+	}
+	return true, nil
+}
+
+// attempt is one call of the handler outside a publish. Its errors and panics are reported as
+// in Publish.
+func (h *optionedHandler[T, E]) attempt(t *Topic[E], sub *Subscription, recv *T, l letter[E]) {
+	era := t.era.Load() // before the state is looked at; see CloseWait
+	defer runtime.KeepAlive(era)
+	if t.guarded() {
+		defer t.recovered(sub, h.label)
+	}
+	from, ok := h.admits(sub, l.event)
+	if !ok || h.expired(sub) || l.raw && h.filter != nil && !h.filter(l.event) {
+		return
+	}
+	ctx := l.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if _, err := h.perform(sub, recv, ctx, l.event, from); err != nil {
+		t.bus.failed(err, false)
+	}
+}
+
+// admits reports whether the handler may be called now that the event has its turn, and in
+// which state that finds the subscription. An event that a pause met goes to the gate.
+func (h *optionedHandler[T, E]) admits(sub *Subscription, event E) (from uint32, ok bool) {
+	for {
+		switch from := sub.state.Load(); {
+		case from == 0 || from == catchingUp:
+			return from, true
+		case from&finalMask != 0:
+			return from, from&finalMask == uint32(Closed) && h.box != nil // accepted before Close
+		case h.gate == nil || !h.gate.hold(sub, event, h.box == nil):
+			return from, false
+		}
+	}
+}
+
+// lasting returns the context to hand to a handler that may run after the publish: with the
+// values of ctx, but not cancelled with it.
+func lasting(ctx context.Context) context.Context {
+	if ctx == nil || ctx.Done() == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}

@@ -1,0 +1,217 @@
+package weakbus
+
+import (
+	"sync"
+)
+
+// retained is the last event of a topic. Its mutex makes keeping an event and loading the list
+// to publish it to one step, and joining the list with the last event known another: so each
+// event is either replayed to a subscriber or published to it, never both or neither.
+type retained[E any] struct {
+	mu   sync.Mutex // comes before Topic.mu
+	last E
+	has  bool
+}
+
+// keep keeps event and returns the list to publish it to.
+func (r *retained[E]) keep(t *Topic[E], event E) *list[E] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last, r.has = event, true
+	return t.head.Load()
+}
+
+// Retain has the topic keep its last event from now on, for Last and for subscribers with Replay.
+// The event is kept even if no handler ran, until the next one takes its place: it, and whatever
+// it points to, stays alive with the topic. Publishing to such a topic takes a short lock.
+//
+// A topic keeps what reaches its own subscribers: that of an interface type the last event that
+// implements it, the parent of keyed sub-topics also what was published to those. A
+// sub-topic that retains stays even when it has no subscribers.
+func (t *Topic[E]) Retain() {
+	t = t.pin()
+	defer t.unpin()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed && t.kept.CompareAndSwap(nil, &retained[E]{}) {
+		t.setMode(modeRouted)
+	}
+}
+
+// Last returns the event that was published last, and whether there is one. Without Retain there
+// is none.
+func (t *Topic[E]) Last() (event E, ok bool) {
+	kept := t.current().kept.Load()
+	if kept == nil {
+		return event, false
+	}
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	return kept.last, kept.has
+}
+
+// Replay hands the subscriber the topic's last event before Subscribe returns, if the topic
+// retains one (see Topic.Retain), and lets it hear the later ones as usual: none twice, none out
+// of order. What is published while it is still busy with the first call is reduced to the
+// latest. A panic of the handler in that call ends the subscription and reaches the caller of
+// Subscribe, unless the bus has OnPanic.
+func Replay() SubscribeOption {
+	return func(o *options) { o.replay, o.guards = true, true }
+}
+
+// CatchUp hands the subscriber, when it is resumed, the latest of the events that it missed
+// while it was paused, before Resume returns, on that goroutine: for what shows the present state
+// of something and may be hidden for a while. Events that Filter refuses are not missed. While
+// the subscriber is paused, that one event is kept alive.
+func CatchUp() SubscribeOption {
+	return func(o *options) { o.catchUp, o.guards = true, true }
+}
+
+// gate keeps one event for a subscriber that cannot be called now: paused, or catching up with
+// an earlier event.
+type gate[E any] struct {
+	mu      sync.Mutex
+	event   E
+	has     bool
+	raw     bool // the filter has not seen it
+	catchUp bool // keeps what comes during a pause, not only while catching up
+}
+
+// hold keeps event if sub cannot be called now and is to have it later. It reports whether sub
+// can be called after all. An event that may be older than what is kept does not replace it.
+func (g *gate[E]) hold(sub *Subscription, event E, older bool) (call bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := sub.state.Load()
+	if older && g.has {
+		return w == 0
+	}
+	if w == catchingUp || g.catchUp && w != 0 && w&finalMask == 0 {
+		g.event, g.has, g.raw = event, true, false
+	}
+	return w == 0
+}
+
+// replay keeps the event that a new subscriber is to begin with.
+func (g *gate[E]) replay(event E) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.event, g.has, g.raw = event, true, true
+}
+
+// take returns the event that is kept, if sub is catching up. If there is none, or sub was
+// paused or ended meanwhile, catching up is over: decided under mu, so that an event that comes
+// later is either kept for the next time or delivered.
+func (g *gate[E]) take(sub *Subscription) (event E, raw, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for {
+		w := sub.state.Load()
+		if w == catchingUp && g.has {
+			event, g.event = g.event, event
+			g.has = false
+			return event, g.raw, true
+		}
+		if sub.state.CompareAndSwap(w, w&^catchingUp) {
+			sub.origin.epoch.Add(1)
+			if g.has && (!g.catchUp || w&finalMask != 0) {
+				var none E
+				g.event, g.has = none, false
+			}
+			return event, false, false
+		}
+	}
+}
+
+// clear lets go of what is kept.
+func (g *gate[E]) clear() {
+	var none E
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.event, g.has = none, false
+}
+
+// open takes the event that is kept, for a mailbox.
+func (g *gate[E]) open() (l letter[E], ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.has {
+		return l, false
+	}
+	l = letter[E]{event: g.event, raw: g.raw}
+	var none E
+	g.event, g.has = none, false
+	return l, true
+}
+
+// join adds a subscriber to the topic's list. With replay it keeps the last event at the
+// gate in the same step, so that no event is lost or comes twice.
+func join[T, E any](t *Topic[E], prio int, s slot[T, *optionedHandler[T, E]], replay bool) (open bool) {
+	if kept := t.kept.Load(); replay && kept != nil {
+		kept.mu.Lock()
+		defer kept.mu.Unlock()
+		if kept.has {
+			s.handle.gate.replay(kept.last)
+			if s.handle.box == nil {
+				s.sub.state.Or(catchingUp)
+			}
+		}
+	}
+	return add[optioned[T, E]](t, prio, s)
+}
+
+// begin hands a new subscriber the event that join kept. If the handler panics, that is the end
+// of the subscription.
+func (h *optionedHandler[T, E]) begin(t *Topic[E], sub *Subscription) {
+	done := false
+	defer func() {
+		if !done {
+			sub.end(Cancelled)
+		}
+	}()
+	h.catch(t, sub)
+	done = true
+}
+
+// catch has what the gate keeps delivered.
+func (h *optionedHandler[T, E]) catch(t *Topic[E], sub *Subscription) {
+	if h.box != nil {
+		h.box.wake(t, h, sub)
+	} else if sub.state.Load()&catchingUp != 0 {
+		h.catchUp(t, sub)
+	}
+}
+
+// catchUp delivers what the gate keeps, until nothing is left. sub is marked as catching up:
+// all that is published meanwhile comes to the gate, and no other goroutine is here.
+func (h *optionedHandler[T, E]) catchUp(t *Topic[E], sub *Subscription) {
+	over := false
+	defer func() {
+		if !over { // a panic
+			sub.resume(catchingUp)
+		}
+	}()
+	for {
+		event, raw, ok := h.gate.take(sub)
+		if !ok || !h.catchOne(t, sub, event, raw) {
+			over = !ok
+			return
+		}
+	}
+}
+
+// catchOne is a frame of its own, so that nothing keeps the receiver between two events.
+func (h *optionedHandler[T, E]) catchOne(t *Topic[E], sub *Subscription, event E, raw bool) bool {
+	recv := h.recv.Value()
+	if recv == nil {
+		sub.collected()
+		return false
+	}
+	l := letter[E]{event: event, raw: raw}
+	if h.via != nil {
+		h.via(h.task(sub, l))
+	} else {
+		h.attempt(t, sub, recv, l)
+	}
+	return true
+}
