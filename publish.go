@@ -21,17 +21,7 @@ import (
 // Publish takes no lock. Concurrent publishes may run the same handler concurrently. While it
 // runs, it keeps the topic's other subscribers from being collected.
 func (t *Topic[E]) Publish(event E) int {
-	l := t.head.Load()
-	if l == nil {
-		if t.mode.Load()&modeRouted == 0 {
-			return 0
-		}
-		return t.publishFar(event)
-	}
-	if l.mode != 0 {
-		return t.publishFar(event)
-	}
-	return t.deliver(l, event)
+	return t.deliver(t.head.Load(), event, false) // small enough to be inlined
 }
 
 // publishFar is Publish where more is to be looked at than the topic's own list.
@@ -42,8 +32,18 @@ func (t *Topic[E]) publishFar(event E) int {
 	return o.ran
 }
 
-// deliver publishes event to the subscribers of a list, at full speed.
-func (t *Topic[E]) deliver(l *list[E], event E) (ran int) {
+// deliver publishes event to the subscribers of a list. Unless the caller has looked already, it
+// leaves a publish that has to look at more to publishFar.
+func (t *Topic[E]) deliver(l *list[E], event E, looked bool) (ran int) {
+	if l == nil {
+		if t.mode.Load()&modeRouted != 0 {
+			return t.publishFar(event)
+		}
+		return 0
+	}
+	if l.mode != 0 && !looked {
+		return t.publishFar(event)
+	}
 	if l.n == 1 {
 		if l.chunks[0].first(t, event) {
 			ran = 1
@@ -51,7 +51,6 @@ func (t *Topic[E]) deliver(l *list[E], event E) (ran int) {
 			t.compact()
 		}
 		runtime.KeepAlive(l) // its era is over when the last publish of it is
-		runtime.KeepAlive(t)
 		return ran
 	}
 	s := l.snapshot.Value()

@@ -96,7 +96,7 @@ func (t *Topic[E]) level(o *outcome, l *list[E], event E) {
 		stop = stops(event)
 	}
 	if o.ctx == nil && stop == nil && !t.guarded() {
-		o.ran += t.deliver(l, event)
+		o.ran += t.deliver(l, event, true)
 		return
 	}
 	p := pass[E]{outcome: *o, topic: t, event: event, stop: stop}
@@ -140,8 +140,12 @@ func (b *Bus) plan(legs []farLeg, event any) []farLeg {
 	return feed(legs, t.fed(), event)
 }
 
-// publish publishes an event by its dynamic type.
-func (b *Bus) publish(event any) int {
+// publishUnheard publishes an event of a type that has no topic, and makes none unless a topic
+// of an interface may be interested.
+func publishUnheard[E any](b *Bus, event E) int {
+	if !isInterface[E]() {
+		return TopicOf[E](b).Publish(event)
+	}
 	var (
 		o    outcome
 		room [4]farLeg

@@ -142,11 +142,11 @@ func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(c
 func Publish[E any, S Source[E]](src S, event E) int {
 	t, b := resolve[E]("Publish", src)
 	if b != nil {
-		if t = heard[E](b); t == nil {
-			if isInterface[E]() {
-				return b.publish(event)
+		if t = lookup[E](b); t == nil {
+			if !isInterface[E]() && b.topics.Load().interfaces == nil {
+				return 0 // to publish what nobody subscribed to makes no topic
 			}
-			return 0 // to publish what nobody subscribed to makes no topic
+			return publishUnheard(b, event)
 		}
 	}
 	return t.Publish(event)

@@ -116,7 +116,7 @@ func (t *Topic[E]) source() *origin {
 		if t.stoppable || t.guarded() {
 			t.mode.Or(modeCareful)
 		}
-		t.era.Store(&era{})
+		t.era.Store(&era{t})
 	}
 	return t.origin
 }

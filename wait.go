@@ -13,14 +13,16 @@ import (
 // is gone when the last publish is over that began before CloseWait ended the era. So the
 // collector tells when nobody is inside a handler any more, at no cost for those who publish.
 // The idea is that of a grace period in read-copy-update, with reachability for its clock.
-type era struct{ _ *era }
+type era struct {
+	topic any // kept alive too, for those who look for the era
+}
 
 // endEra begins a new era, and returns the one to wait for.
 func (t *Topic[E]) endEra() weak.Pointer[era] {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old := t.era.Load()
-	t.era.Store(&era{})
+	t.era.Store(&era{t})
 	if l := t.head.Load(); l != nil {
 		next := *l
 		next.era = t.era.Load()
