@@ -27,11 +27,17 @@ func TopicOf[E any](b *Bus) *Topic[E] {
 	if t := lookup[E](b); t != nil {
 		return t
 	}
+	t := newTopic[E](b)
+	b.register(reflect.TypeFor[E](), t)
+	return t
+}
+
+// newTopic returns a topic of b that b does not know of yet.
+func newTopic[E any](b *Bus) *Topic[E] {
 	t := &Topic[E]{bus: b, closed: b.closed.Load()}
 	if isInterface[E]() {
-		t.mode.Store(modeRouted)
+		t.mode.Store(modeRouted) // by the dynamic type of the event
 	}
-	b.register(reflect.TypeFor[E](), t)
 	return t
 }
 
@@ -160,7 +166,7 @@ func PublishContext[E any, S Source[E]](ctx context.Context, src S, event E) (in
 	t, b := resolve[E](function, src)
 	if b != nil {
 		if t = heard[E](b); t == nil {
-			t = &Topic[E]{bus: b} // for its errors
+			t = newTopic[E](b) // for its errors
 		}
 	}
 	return t.PublishContext(ctx, event)
