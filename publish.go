@@ -87,15 +87,18 @@ func (t *Topic[E]) publishWeakly(l *list[E], k, i int, event E) (ran int) {
 // blank. It returns a snapshot to publish through, or nil for a weak walk, and the list that
 // it is for. See S5 in docs/design.md.
 func (t *Topic[E]) warm(l *list[E], s *snapshot[E]) (*list[E], *snapshot[E]) {
-	if t.head.Load() != l || !t.building.CompareAndSwap(false, true) {
-		return l, nil // for another list, or somebody else is at it
+	if !t.building.CompareAndSwap(false, true) {
+		return l, nil // somebody else is at it
 	}
 	defer t.building.Store(false)
 	if s == nil {
 		t.install(l, &snapshot[E]{clean: 1})
 		return l, nil
 	}
-	return t.build(l)
+	if built, s := t.build(l); built.added == l.added {
+		return built, s
+	}
+	return l, nil // others have joined, who are to hear the next event
 }
 
 // build makes a snapshot of the list, compacted if that is worthwhile, and installs it.

@@ -64,6 +64,7 @@ type list[E any] struct {
 	joints     int                       // neighbouring chunks that a compaction would join
 	clean      uint64                    // the epoch at which all were active; 0: at none
 	generation uint64                    // appending keeps it, anything else starts a new one
+	added      uint64                    // how many were ever added; a compaction adds none
 	mode       uint32                    // the topic's, so that a publish finds it here
 	era        *era                      // alive while a publish is under way; see CloseWait
 	snapshot   weak.Pointer[snapshot[E]] // the only reference to it between publishes; see S1
@@ -179,6 +180,7 @@ func add[C, T, H, E any, P carrier[C, T, H, E]](t *Topic[E], prio int, s slot[T,
 		t.origin.epoch.Add(1) // born paused: no epoch before this one is clean
 	}
 	next.n++
+	next.added++
 	t.origin.size.Store(int64(next.n))
 	t.head.Store(&next)
 	t.check()
@@ -293,6 +295,7 @@ func (t *Topic[E]) rewrite() (emptied bool) {
 		n:          k.kept,
 		clean:      clean,
 		generation: l.generation + 1,
+		added:      l.added,
 		mode:       l.mode,
 		era:        l.era,
 		snapshot:   l.blank(),
