@@ -49,6 +49,9 @@ func (t *Topic[E]) stats(report *[]TopicStats) {
 	t.prune()
 	s := TopicStats{TopicInfo: t.info(), Retains: t.kept.Load() != nil, Ended: map[State]int{}}
 	l := t.head.Load()
+	if l == nil && t.sub != nil && !s.Retains {
+		return // it has just been let go of
+	}
 	if l != nil {
 		for k, c := range l.chunks {
 			for i := range l.upTo(k) {
