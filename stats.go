@@ -87,13 +87,18 @@ func (t *Topic[E]) everSubscribed() bool {
 func (s *Subscription) stats() SubscriptionStats {
 	st := SubscriptionStats{State: s.State()}
 	st.Receiver = s.anchor.receiver()
+	receiver := s.anchor
 	if r, ok := s.anchor.(*rigged); ok {
+		receiver = r.anchor
 		if r.record != nil {
 			st.Site, st.Heard = r.record.info.Site, r.record.heard.Load()
 		}
 		if r.handler != nil {
 			st.Waiting, st.Dropped = r.handler.backlog()
 		}
+	}
+	if loop, ok := receiver.(interface{ backlog() (waiting, dropped int) }); ok { // see Events
+		st.Waiting, st.Dropped = loop.backlog()
 	}
 	return st
 }

@@ -45,6 +45,7 @@ type Topic[E any] struct {
 	building atomic.Bool
 
 	era   atomic.Pointer[era]         // of the lists to come; changed under mu only
+	eras  []weak.Pointer[era]         // ended, and perhaps not over; guarded by mu
 	keys  atomic.Pointer[keys[E]]     // its sub-topics; nil until there is one
 	feeds atomic.Pointer[[]anyTopic]  // interface topics that hear the events too
 	kept  atomic.Pointer[retained[E]] // nil until Retain
@@ -98,11 +99,11 @@ func (w weakTopic[E]) compact() {
 	}
 }
 
-func (w weakTopic[E]) endEra() (none weak.Pointer[era]) {
+func (w weakTopic[E]) endEra() []weak.Pointer[era] {
 	if t := w.p.Value(); t != nil {
 		return t.endEra()
 	}
-	return none
+	return nil
 }
 
 // source returns the topic's origin, which it makes on first use.

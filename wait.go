@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 	"weak"
@@ -17,18 +18,19 @@ type era struct {
 	topic any // kept alive too, for those who look for the era
 }
 
-// endEra begins a new era, and returns the one to wait for.
-func (t *Topic[E]) endEra() weak.Pointer[era] {
+// endEra begins a new era, and returns those to wait for: the last one, and earlier ones that
+// others have ended and that are not over.
+func (t *Topic[E]) endEra() []weak.Pointer[era] {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old := t.era.Load()
+	t.eras = append(alive(t.eras), weak.Make(t.era.Load()))
 	t.era.Store(&era{t})
 	if l := t.head.Load(); l != nil {
 		next := *l
 		next.era = t.era.Load()
 		t.head.Store(&next)
 	}
-	return weak.Make(old)
+	return slices.Clone(t.eras)
 }
 
 // insideLimit bounds a wait that may be for its own caller.
@@ -67,9 +69,7 @@ func (s *Subscription) CancelWait(ctx context.Context) error {
 func waitFor(ctx context.Context, origins []*origin) error {
 	var eras []weak.Pointer[era]
 	for _, o := range origins {
-		if e := o.topic.endEra(); e != (weak.Pointer[era]{}) {
-			eras = append(eras, e)
-		}
+		eras = append(eras, o.topic.endEra()...)
 	}
 	if len(eras) == 0 {
 		return nil

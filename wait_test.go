@@ -1,0 +1,226 @@
+package weakbus_test
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/weakbus/weakbus"
+)
+
+// slow is a receiver whose handler runs until it is let go.
+type slow struct {
+	entered chan struct{}
+	free    chan struct{}
+	running atomic.Int32
+	filler  [2]*int
+}
+
+func newSlow() *slow { return &slow{entered: make(chan struct{}, 1), free: make(chan struct{})} }
+
+func (s *slow) hear(note) {
+	s.running.Add(1)
+	s.entered <- struct{}{}
+	<-s.free
+	s.running.Add(-1)
+}
+
+// waits checks that wait does not return before the handler of s does.
+func waits(t *testing.T, s *slow, wait func(context.Context) error) {
+	t.Helper()
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, wait(short), context.DeadlineExceeded, "the handler is running")
+	done := make(chan error)
+	go func() { done <- wait(context.Background()) }()
+	select {
+	case <-done:
+		t.Error("returned though the handler is running")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(s.free)
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+		assert.Zero(t, s.running.Load())
+	case <-time.After(20 * time.Second):
+		t.Error("still waiting")
+	}
+}
+
+func TestCloseWait_WaitsForRunningHandlers(t *testing.T) {
+	via := weakbus.Via(func(task func()) { go task() })
+	for name, c := range map[string]struct {
+		fillers int
+		opts    []weakbus.SubscribeOption
+		publish func(*weakbus.Bus)
+	}{
+		"one subscriber":   {},
+		"many, cold":       {fillers: 50},
+		"a filter":         {opts: []weakbus.SubscribeOption{weakbus.Filter(func(note) bool { return true })}},
+		"once":             {opts: []weakbus.SubscribeOption{weakbus.Once()}},
+		"Async":            {opts: []weakbus.SubscribeOption{weakbus.Async(8, weakbus.Block)}},
+		"Via":              {opts: []weakbus.SubscribeOption{via}},
+		"first priority":   {fillers: 3, opts: []weakbus.SubscribeOption{weakbus.Priority(1)}},
+		"keyed":            {publish: func(b *weakbus.Bus) { weakbus.TopicOf[note](b).At(1).Publish(note{1}) }},
+		"PublishContext":   {publish: func(b *weakbus.Bus) { _, _ = weakbus.PublishContext(context.Background(), b, note{1}) }},
+		"a dynamic type":   {publish: func(b *weakbus.Bus) { weakbus.Publish[any](b, note{1}) }},
+		"through a queue":  {publish: func(b *weakbus.Bus) { q := weakbus.NewQueue(b); _ = weakbus.Post(q, note{1}); q.Drain() }},
+		"warm, the last":   {fillers: 50, publish: func(b *weakbus.Bus) { weakbus.Publish(b, note{1}) }},
+		"the bus vanishes": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bus := weakbus.New()
+			fillers := make([]*node, c.fillers)
+			for i := range fillers {
+				fillers[i] = &node{}
+				weakbus.Subscribe(bus, fillers[i], func(*node, note) {})
+			}
+			if c.fillers > 0 {
+				for range 3 {
+					weakbus.Publish(bus, note{-1})
+				}
+			}
+			var scope weakbus.Scope
+			s := newSlow()
+			weakbus.Subscribe(bus, s, (*slow).hear, append(c.opts, weakbus.In(&scope))...)
+			publish := c.publish
+			if publish == nil {
+				publish = func(b *weakbus.Bus) { weakbus.Publish(b, note{1}) }
+			}
+			published := make(chan struct{})
+			go func() { defer close(published); publish(bus) }()
+			<-s.entered
+			if name == "the bus vanishes" {
+				bus = nil
+				runtime.GC()
+			}
+			waits(t, s, scope.CloseWait)
+			<-published
+			assert.Zero(t, scope.Len())
+			runtime.KeepAlive(fillers)
+			runtime.KeepAlive(s)
+		})
+	}
+}
+
+func TestCloseWait_CoversWhatEndedEarlier(t *testing.T) {
+	var topic weakbus.Topic[note]
+	for name, end := range map[string]func(*weakbus.Scope, *weakbus.Subscription){
+		"cancelled": func(_ *weakbus.Scope, sub *weakbus.Subscription) { sub.Cancel() },
+		"pruned":    func(scope *weakbus.Scope, sub *weakbus.Subscription) { sub.Cancel(); scope.Len() },
+		"closed":    func(scope *weakbus.Scope, _ *weakbus.Subscription) { _ = scope.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var scope weakbus.Scope
+			s := newSlow()
+			sub := weakbus.Subscribe(&topic, s, (*slow).hear, weakbus.In(&scope))
+			published := make(chan struct{})
+			go func() { defer close(published); topic.Publish(note{1}) }()
+			<-s.entered
+			weakbus.Subscribe(&topic, &node{}, (*node).hear).Cancel() // other lists come and go meanwhile
+			end(&scope, sub)
+			waits(t, s, scope.CloseWait)
+			<-published
+		})
+	}
+}
+
+func TestCancelWait_WaitsWhetherItEndedTheSubscriptionOrNot(t *testing.T) {
+	for range 2 {
+		var topic weakbus.Topic[note]
+		s := newSlow()
+		sub := weakbus.Subscribe(&topic, s, (*slow).hear)
+		go topic.Publish(note{1})
+		<-s.entered
+		waits(t, s, sub.CancelWait)
+		assert.Equal(t, weakbus.Cancelled, sub.State())
+		require.NoError(t, sub.CancelWait(t.Context()))
+	}
+}
+
+func TestCloseWait_ReturnsAtOnceWhenNobodyIsInside(t *testing.T) {
+	bus := weakbus.New()
+	var scope weakbus.Scope
+	require.NoError(t, scope.CloseWait(t.Context()))
+	var used weakbus.Scope
+	weakbus.SubscribeFunc(bus, &used, func(note) {})
+	weakbus.SubscribeFunc(weakbus.TopicOf[string](bus).At(1), &used, func(string) {})
+	weakbus.Publish(bus, note{1})
+	require.NoError(t, used.CloseWait(t.Context()))
+	require.NoError(t, used.CloseWait(t.Context()))
+	assert.Panics(t, func() { _ = used.CloseWait(nil) }) //nolint:staticcheck
+	sub := weakbus.SubscribeFunc(bus, bus.Scope(), func(note) {})
+	assert.Panics(t, func() { _ = sub.CancelWait(nil) }) //nolint:staticcheck
+	assert.Equal(t, weakbus.Active, sub.State(), "misuse changes nothing")
+}
+
+func TestCloseWait_InItsOwnHandlerIsNoSilentHang(t *testing.T) {
+	var topic weakbus.Topic[note]
+	var scope weakbus.Scope
+	var err error
+	began := time.Now()
+	weakbus.SubscribeFunc(&topic, &scope, func(note) { err = scope.CloseWait(context.Background()) })
+	topic.Publish(note{1})
+	assert.ErrorContains(t, err, "called from within a handler")
+	assert.Less(t, time.Since(began), 10*time.Second)
+	assert.Zero(t, topic.Len(), "it is closed all the same")
+	require.NoError(t, scope.CloseWait(t.Context()))
+
+	// In the handler of another topic there is nothing to wait for.
+	var other weakbus.Topic[string]
+	var plugin weakbus.Scope
+	weakbus.SubscribeFunc(&topic, &plugin, func(note) {})
+	var host weakbus.Scope
+	weakbus.SubscribeFunc(&other, &host, func(string) { err = plugin.CloseWait(context.Background()) })
+	other.Publish("unload")
+	assert.NoError(t, err)
+	runtime.KeepAlive(&host)
+}
+
+func TestCloseWait_UnderConcurrentPublishing(t *testing.T) {
+	bus := weakbus.New()
+	stop := make(chan struct{})
+	ended := make(chan struct{}, 2)
+	for range 2 {
+		go func() {
+			defer func() { ended <- struct{}{} }()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					weakbus.Publish(bus, note{1})
+				}
+			}
+		}()
+	}
+	for range 20 {
+		var scope weakbus.Scope
+		var released atomic.Bool
+		for range 3 {
+			weakbus.SubscribeFunc(bus, &scope, func(note) {
+				if released.Load() {
+					t.Error("called after CloseWait")
+				}
+				runtime.Gosched()
+				if released.Load() {
+					t.Error("running after CloseWait")
+				}
+			})
+		}
+		for range 5 {
+			runtime.Gosched()
+		}
+		require.NoError(t, scope.CloseWait(t.Context()))
+		released.Store(true)
+	}
+	close(stop)
+	<-ended
+	<-ended
+}
