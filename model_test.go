@@ -24,6 +24,10 @@ type system interface {
 	resume(id int)
 	drop(id int)
 	publish(n int) int
+	publishAt(key, n int) int
+	post(n int)
+	drain() int
+	last() (int, bool)
 	state(id int) weakbus.State
 	len() int
 	settle() // outside all publishes: collections, as the script asked for
@@ -37,8 +41,14 @@ const (
 	once
 	filtered // odd numbers only
 	function // SubscribeFunc
+	keyed    // by id, modulo 3
+	implemented
+	catching
+	replayed
 	kinds
 )
+
+const modelKeys = 3
 
 // op is one operation. In a script some are done at once, others by the handler of a
 // subscriber when it next hears an event.
@@ -67,9 +77,15 @@ func runScript(ops []op, build func(deliver func(id, n int)) system) []string {
 	for range 3 { // over the states of the snapshot
 		s.note("last %d", s.sys.publish(1))
 	}
+	s.note("drain %d", s.sys.drain())
+	for key := range modelKeys {
+		s.note("last at %d %d", key, s.sys.publishAt(key, 2))
+	}
 	for id := range s.next {
 		s.note("%d is %v", id, s.sys.state(id))
 	}
+	last, ok := s.sys.last()
+	s.note("retained %d %v", last, ok)
 	s.note("len %d", s.sys.len())
 	return s.trace
 }
@@ -95,7 +111,7 @@ func (s *script) do(o op) {
 	if s.next > 0 {
 		id = int(o.a) % s.next
 	}
-	switch code := o.code % 16; {
+	switch code := o.code % 20; {
 	case code < 4 || id < 0:
 		s.sys.subscribe(s.next, int(int8(o.b))/50, kind(o.a)%kinds)
 		s.next++
@@ -109,32 +125,77 @@ func (s *script) do(o op) {
 		s.sys.drop(id)
 	case code < 12:
 		s.inside[id] = append(s.inside[id], op{o.b, o.b >> 2, o.a})
+	case code == 12:
+		s.sys.post(int(o.b))
 	case s.depth < 3:
 		s.depth++
-		s.note("publish %d ran %d", o.b, s.sys.publish(int(o.b)))
+		switch code {
+		case 13:
+			s.note("drain %d", s.sys.drain())
+		case 14, 15:
+			s.note("publish %d at %d ran %d", o.b, o.a, s.sys.publishAt(int(o.a)%modelKeys, int(o.b)))
+		default:
+			s.note("publish %d ran %d", o.b, s.sys.publish(int(o.b)))
+		}
 		s.depth--
 	}
 }
 
 // naive is the reference.
 type naive struct {
-	deliver func(id, n int)
-	subs    []*naiveSub
-	byID    map[int]*naiveSub
+	deliver  func(id, n int)
+	lists    [modelKeys + 2][]*naiveSub // by key, then the topic's own, then the interface's
+	byID     map[int]*naiveSub
+	retain   bool
+	kept     []int // the last event, if any
+	queue    []int
+	draining bool
 }
+
+const (
+	ownList       = modelKeys
+	interfaceList = modelKeys + 1
+)
 
 type naiveSub struct {
 	id, priority int
 	kind         kind
 	paused       bool
+	busy         bool  // with what it missed
+	missed       []int // the latest, if any
 	end          weakbus.State
 }
 
 func (b *naive) subscribe(id, priority int, kind kind) {
 	sub := &naiveSub{id: id, priority: priority, kind: kind}
 	b.byID[id] = sub
-	b.subs = append(slices.Clone(b.subs), sub)
-	slices.SortStableFunc(b.subs, func(x, y *naiveSub) int { return y.priority - x.priority })
+	at := ownList
+	switch kind {
+	case keyed:
+		at = id % modelKeys
+	case implemented:
+		at = interfaceList
+	}
+	b.lists[at] = append(slices.Clone(b.lists[at]), sub)
+	slices.SortStableFunc(b.lists[at], func(x, y *naiveSub) int { return y.priority - x.priority })
+	if kind == replayed {
+		sub.missed = b.kept
+		b.catchUp(sub)
+	}
+}
+
+// catchUp hands a subscriber what it missed, until nothing is left.
+func (b *naive) catchUp(sub *naiveSub) {
+	sub.busy = true
+	for len(sub.missed) > 0 && !sub.paused && sub.end == weakbus.Active {
+		n := sub.missed[0]
+		sub.missed = nil
+		b.deliver(sub.id, n)
+	}
+	sub.busy = false
+	if sub.kind == replayed {
+		sub.missed = nil
+	}
 }
 
 func (b *naive) cancel(id int) bool {
@@ -152,22 +213,69 @@ func (b *naive) drop(id int) {
 	}
 }
 
-func (b *naive) pause(id int)  { b.byID[id].paused = true }
-func (b *naive) resume(id int) { b.byID[id].paused = false }
-func (b *naive) settle()       {}
+func (b *naive) pause(id int) { b.byID[id].paused = true }
+func (b *naive) settle()      {}
+
+func (b *naive) resume(id int) {
+	sub := b.byID[id]
+	if sub.paused && sub.end == weakbus.Active {
+		sub.paused = false
+		if !sub.busy {
+			b.catchUp(sub)
+		}
+	}
+}
 
 func (b *naive) publish(n int) (ran int) {
-	for _, sub := range b.subs {
-		if sub.end != weakbus.Active || sub.paused || sub.kind == filtered && n%2 == 0 {
-			continue
+	return b.run(n, b.lists[ownList], b.lists[interfaceList])
+}
+
+func (b *naive) publishAt(key, n int) (ran int) {
+	return b.run(n, b.lists[key], b.lists[ownList], b.lists[interfaceList])
+}
+
+func (b *naive) run(n int, lists ...[]*naiveSub) (ran int) {
+	if b.retain {
+		b.kept = []int{n}
+	}
+	for _, sub := range slices.Concat(lists...) {
+		switch {
+		case sub.end != weakbus.Active || sub.kind == filtered && n%2 == 0:
+		case sub.paused && sub.kind == catching, sub.busy && !sub.paused:
+			sub.missed = []int{n}
+		case sub.paused:
+		default:
+			if sub.kind == once {
+				sub.end = weakbus.Spent
+			}
+			b.deliver(sub.id, n)
+			ran++
 		}
-		if sub.kind == once {
-			sub.end = weakbus.Spent
-		}
-		b.deliver(sub.id, n)
-		ran++
 	}
 	return ran
+}
+
+func (b *naive) post(n int) { b.queue = append(b.queue, n) }
+
+func (b *naive) drain() int {
+	if b.draining {
+		return 0
+	}
+	b.draining = true
+	defer func() { b.draining = false }()
+	taken := b.queue
+	b.queue = nil
+	for _, n := range taken {
+		b.publish(n)
+	}
+	return len(taken)
+}
+
+func (b *naive) last() (int, bool) {
+	if len(b.kept) == 0 {
+		return 0, false
+	}
+	return b.kept[0], true
 }
 
 func (b *naive) state(id int) weakbus.State {
@@ -179,7 +287,7 @@ func (b *naive) state(id int) weakbus.State {
 }
 
 func (b *naive) len() (live int) {
-	for _, sub := range b.subs {
+	for _, sub := range b.lists[ownList] {
 		if sub.end == weakbus.Active {
 			live++
 		}
@@ -192,6 +300,7 @@ type real struct {
 	deliver func(id, n int)
 	bus     *weakbus.Bus
 	topic   *weakbus.Topic[modelEvent]
+	queue   *weakbus.Queue
 	owners  map[int]any
 	subs    map[int]*weakbus.Subscription
 	dying   []func() []string
@@ -200,12 +309,16 @@ type real struct {
 
 type modelEvent struct{ n int }
 
+func (e modelEvent) number() int { return e.n }
+
 type modelNode struct {
 	bus *real
 	id  int
 }
 
 func (d *modelNode) hear(e modelEvent) { d.bus.deliver(d.id, e.n) }
+
+func (d *modelNode) hearAny(e interface{ number() int }) { d.bus.deliver(d.id, e.number()) }
 
 type modelOther struct{ modelNode }
 
@@ -225,15 +338,27 @@ func (b *real) subscribe(id, priority int, kind kind) {
 	case function:
 		d := &modelOwner{modelNode: modelNode{b, id}}
 		b.owners[id], b.subs[id] = d, weakbus.SubscribeFunc(b.bus, &d.subs, d.hear, p)
+	case implemented:
+		d := &modelNode{b, id}
+		b.owners[id], b.subs[id] = d, weakbus.Subscribe(b.bus, d, (*modelNode).hearAny, p)
+	case keyed:
+		d := &modelNode{b, id}
+		b.owners[id], b.subs[id] = d, weakbus.Subscribe(b.topic.At(id%modelKeys), d, (*modelNode).hear, p)
 	default:
 		opts := []weakbus.SubscribeOption{p}
-		if kind == once {
+		switch kind {
+		case once:
 			opts = append(opts, weakbus.Once())
-		} else if kind == filtered {
+		case filtered:
 			opts = append(opts, weakbus.Filter(func(e modelEvent) bool { return e.n%2 != 0 }))
+		case catching:
+			opts = append(opts, weakbus.CatchUp())
+		case replayed:
+			opts = append(opts, weakbus.Replay())
 		}
 		d := &modelNode{b, id}
-		b.owners[id], b.subs[id] = d, weakbus.Subscribe(b.bus, d, (*modelNode).hear, opts...)
+		b.owners[id] = d
+		b.subs[id] = weakbus.Subscribe(b.bus, d, (*modelNode).hear, opts...)
 	}
 }
 
@@ -243,7 +368,27 @@ func (b *real) resume(id int)              { b.subs[id].Resume() }
 func (b *real) state(id int) weakbus.State { return b.subs[id].State() }
 func (b *real) len() int                   { return b.topic.Len() }
 
+func (b *real) post(n int) { require.NoError(b.t, weakbus.Post(b.queue, modelEvent{n})) }
+func (b *real) drain() int { return b.queue.Drain() }
+
+func (b *real) last() (int, bool) {
+	e, ok := b.topic.Last()
+	return e.n, ok
+}
+
+func (b *real) publishAt(key, n int) int {
+	if n%5 == 4 {
+		ran, err := b.topic.At(key).PublishContext(b.t.Context(), modelEvent{n})
+		require.NoError(b.t, err)
+		return ran
+	}
+	return b.topic.At(key).Publish(modelEvent{n})
+}
+
 func (b *real) publish(n int) int {
+	if n%5 == 3 {
+		return weakbus.Publish[any](b.bus, modelEvent{n}) // by its dynamic type
+	}
 	if n%5 == 4 { // the other way to deliver
 		ran, err := b.topic.PublishContext(b.t.Context(), modelEvent{n})
 		require.NoError(b.t, err)
@@ -273,14 +418,19 @@ func (b *real) settle() {
 }
 
 func compareWithModel(t testing.TB, ops []op) {
+	retain := len(ops)%2 != 0
 	want := runScript(ops, func(deliver func(id, n int)) system {
-		return &naive{deliver: deliver, byID: map[int]*naiveSub{}}
+		return &naive{deliver: deliver, byID: map[int]*naiveSub{}, retain: retain}
 	})
 	var owners map[int]any
 	got := runScript(ops, func(deliver func(id, n int)) system {
 		bus := weakbus.New()
 		owners = map[int]any{}
-		return &real{deliver: deliver, bus: bus, topic: weakbus.TopicOf[modelEvent](bus),
+		topic := weakbus.TopicOf[modelEvent](bus)
+		if retain {
+			topic.Retain()
+		}
+		return &real{deliver: deliver, bus: bus, topic: topic, queue: weakbus.NewQueue(bus),
 			owners: owners, subs: map[int]*weakbus.Subscription{}, t: t}
 	})
 	runtime.KeepAlive(owners)

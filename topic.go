@@ -286,8 +286,8 @@ func (t *Topic[E]) rewrite() (emptied bool) {
 	t.origin.ended.Add(int64(-k.removed))
 	t.origin.size.Store(int64(k.kept))
 	if k.kept == 0 {
+		t.moved(false) // first: an empty sub-topic may be replaced at once
 		t.head.Store(nil)
-		t.moved(false)
 		return true
 	}
 	t.head.Store(&list[E]{
@@ -346,9 +346,10 @@ func (t *Topic[E]) event() reflect.Type { return reflect.TypeFor[E]() }
 func (t *Topic[E]) close() {
 	t.mu.Lock()
 	t.closed = true
-	l := t.head.Swap(nil)
+	l := t.head.Load()
 	if l != nil {
 		t.moved(false)
+		t.head.Store(nil)
 	}
 	t.mu.Unlock()
 	if ks := t.keys.Load(); ks != nil {
