@@ -42,7 +42,7 @@ func Events[E any, S Source[E]](ctx context.Context, src S, opts ...SubscribeOpt
 		defer sub.Cancel()
 		for ctx.Err() == nil {
 			final := sub.isFinal() // before the last look
-			if event, ok := s.next(); ok {
+			if event, ok := s.take(); ok {
 				if !yield(event) {
 					return
 				}
@@ -79,17 +79,8 @@ func (s *stream[E]) accept(ctx context.Context, event E) error {
 	return err
 }
 
-func (s *stream[E]) next() (E, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.take()
-}
-
 func (s *stream[E]) wake() {
-	select {
-	case s.ready <- struct{}{}:
-	default:
-	}
+	notify(s.ready)
 }
 
 // streamRef is the anchor of a loop over Events.

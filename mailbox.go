@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -107,7 +108,9 @@ func checkOverflow(function string, overflow Overflow) {
 	}
 }
 
-// buffer is a bounded queue of events: a mailbox without a way to empty it.
+// buffer is a bounded queue of events for one consumer. The consumer moves some at a time to
+// taken and claims them there one by one, without mu, so that it seldom meets the publishers. What
+// is not claimed yet still waits: it counts, and an overflow may drop it by claiming it first.
 type buffer[V any] struct {
 	mu       sync.Mutex
 	ring     ring[V]
@@ -117,41 +120,119 @@ type buffer[V any] struct {
 	room     chan struct{} // a baton for those who wait for room; closed when over
 	waiting  int           // how many those are
 	dropped  int
+
+	taken   []V          // older than the ring; replaced by the consumer, under mu
+	next    atomic.Int64 // the first of taken that is not claimed
+	blocked atomic.Int32 // who waits for room, or is about to, without mu
 }
 
 // put adds v and reports whether it was accepted, and how many others were dropped for it. It
 // returns with mu held. stalled is called if it has to wait for long.
 func (b *buffer[V]) put(ctx context.Context, v V, stalled func()) (accepted bool, dropped int, err error) {
 	b.mu.Lock()
-	for !b.over && b.ring.n >= b.capacity {
+	for !b.over && b.full() {
+		n := 0
 		switch b.overflow {
 		case Block:
 			if err := b.await(ctx, stalled); err != nil {
-				return false, 0, err
+				return false, dropped, err
 			}
-			continue
 		case DropNewest:
 			b.dropped++
 			return false, 1, nil
 		case DropOldest:
-			b.ring.pop()
-			dropped = 1
+			n = b.dropOldest()
 		case Latest:
-			dropped = b.ring.n
-			b.ring.clear()
+			n = b.clear()
 		}
-		b.dropped += dropped
+		dropped += n
+		b.dropped += n
 	}
 	if b.over {
-		return false, 0, nil
+		return false, dropped, nil
 	}
 	b.ring.push(v)
 	b.pass()
 	return true, dropped, nil
 }
 
+// full reports whether capacity events wait. The caller holds mu.
+func (b *buffer[V]) full() bool {
+	return b.ring.n+len(b.taken) >= b.capacity && b.waits() >= b.capacity
+}
+
+// waits returns how many events wait. The caller holds mu.
+func (b *buffer[V]) waits() int { return b.ring.n + max(0, len(b.taken)-int(b.next.Load())) }
+
+// dropOldest drops the oldest event, unless the consumer has claimed it meanwhile. The caller
+// holds mu.
+func (b *buffer[V]) dropOldest() (n int) {
+	if int(b.next.Load()) >= len(b.taken) {
+		b.ring.pop()
+		return 1
+	}
+	if _, ok := b.claim(); ok {
+		return 1
+	}
+	return 0
+}
+
+// clear drops everything and returns how much that was. The caller holds mu.
+func (b *buffer[V]) clear() (n int) {
+	n = b.ring.n
+	b.ring.clear()
+	if first := int(b.next.Swap(int64(len(b.taken)))); first < len(b.taken) {
+		n += len(b.taken) - first
+		clear(b.taken[first:])
+	}
+	return n
+}
+
+// claim takes the first of taken, if there is one. It is for the consumer, and for whoever holds mu.
+func (b *buffer[V]) claim() (v V, ok bool) {
+	i := int(b.next.Add(1) - 1)
+	if i >= len(b.taken) {
+		return v, false
+	}
+	v, b.taken[i] = b.taken[i], v // lets go of what it points to
+	return v, true
+}
+
+// take removes the oldest event. It is for the consumer only.
+func (b *buffer[V]) take() (v V, ok bool) {
+	if v, ok = b.claim(); ok {
+		if b.blocked.Load() > 0 {
+			b.mu.Lock()
+			b.pass()
+			b.mu.Unlock()
+		}
+		return v, true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refill()
+}
+
+// refill moves events from the ring to taken, of which nothing is left, and claims the first. The
+// caller holds mu.
+func (b *buffer[V]) refill() (v V, ok bool) {
+	b.taken = b.taken[:0]
+	for range min(batchSize, b.ring.n) {
+		b.taken = append(b.taken, b.ring.pop())
+	}
+	b.next.Store(0)
+	v, ok = b.claim()
+	b.pass()
+	return v, ok
+}
+
 // await waits, without mu, for a sign that there may be room.
 func (b *buffer[V]) await(ctx context.Context, stalled func()) error {
+	b.blocked.Add(1)
+	defer b.blocked.Add(-1)
+	if !b.full() { // the consumer did not see that it was to give a sign
+		return nil
+	}
 	if b.room == nil {
 		b.room = make(chan struct{}, 1)
 	}
@@ -187,19 +268,9 @@ func wait(ctx context.Context, room, closed <-chan struct{}, stalled func()) err
 
 // pass wakes one of those who wait, if there is room.
 func (b *buffer[V]) pass() {
-	if b.waiting > 0 && !b.over && b.ring.n < b.capacity {
+	if b.waiting > 0 && !b.over && !b.full() {
 		notify(b.room) // who takes it passes it on
 	}
-}
-
-// take removes the oldest event. The caller holds mu.
-func (b *buffer[V]) take() (v V, ok bool) {
-	if b.ring.n == 0 {
-		return v, false
-	}
-	v = b.ring.pop()
-	b.pass()
-	return v, true
 }
 
 // close has the buffer accept no more, and returns how many events it let go of: all if discard,
@@ -214,8 +285,7 @@ func (b *buffer[V]) close(discard bool) (lost int) {
 		}
 	}
 	if discard {
-		lost = b.ring.n
-		b.ring.clear()
+		lost = b.clear()
 	}
 	return lost
 }
@@ -224,7 +294,7 @@ func (b *buffer[V]) close(discard bool) (lost int) {
 func (b *buffer[V]) backlog() (waiting, dropped int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ring.n, b.dropped
+	return b.waits(), b.dropped
 }
 
 // mailbox is the events that wait for one subscriber. It has a goroutine while there are any.
@@ -296,7 +366,7 @@ func (m *mailbox[T, E]) batch(t *Topic[E], h *optionedHandler[T, E], sub *Subscr
 		sub.collected() // which discards what waits
 	}
 	for range batchSize {
-		l, ok := m.next(t, h, sub)
+		l, ok := m.deliverNext(t, h, sub)
 		if !ok {
 			return false
 		}
@@ -307,16 +377,20 @@ func (m *mailbox[T, E]) batch(t *Topic[E], h *optionedHandler[T, E], sub *Subscr
 	return true
 }
 
-// next removes the event to deliver next. If there is none, the mailbox is at rest.
-func (m *mailbox[T, E]) next(t *Topic[E], h *optionedHandler[T, E], sub *Subscription) (l letter[E], ok bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if h.gate != nil && sub.active() {
-		if l, ok = h.gate.open(); ok { // older than what is in the mailbox, from where it came
-			return l, true
-		}
+// deliverNext removes the event to deliver next. If there is none, the mailbox is at rest.
+func (m *mailbox[T, E]) deliverNext(t *Topic[E], h *optionedHandler[T, E], sub *Subscription) (l letter[E], ok bool) {
+	if l, ok = h.missed(sub); ok {
+		return l, true // older than what is in the mailbox, from where it came
 	}
 	if l, ok = m.take(); ok {
+		return l, true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l, ok = m.refill(); ok {
+		return l, true
+	}
+	if l, ok = h.missed(sub); ok { // whoever resumed it may have found the mailbox running
 		return l, true
 	}
 	m.running = false
@@ -324,6 +398,14 @@ func (m *mailbox[T, E]) next(t *Topic[E], h *optionedHandler[T, E], sub *Subscri
 		t.bus.running.remove(m)
 	}
 	return l, false
+}
+
+// missed takes what the gate kept during a pause, when that is over.
+func (h *optionedHandler[T, E]) missed(sub *Subscription) (l letter[E], ok bool) {
+	if h.gate == nil || !sub.active() {
+		return l, false
+	}
+	return h.gate.open()
 }
 
 // end closes the mailbox, and reports whether it is still at work on what it accepted.
