@@ -2,7 +2,10 @@
 
 package weakbus
 
-import "context"
+import (
+	"context"
+	"iter"
+)
 
 // The functions of this package as methods, for Go 1.27, which has generic methods. The build
 // constraint raises the language version of this file alone; the module stays at Go 1.26.
@@ -35,6 +38,17 @@ func (b *Bus) PublishContext[E any](ctx context.Context, event E) (int, error) {
 	return PublishContext(ctx, b, event)
 }
 
+// Events is the function Events on this bus.
+func (b *Bus) Events[E any](ctx context.Context, opts ...SubscribeOption) iter.Seq[E] {
+	return Events[E](ctx, b, opts...)
+}
+
+// Post is the function Post on this queue.
+func (q *Queue) Post[E any](event E) error { return Post(q, event) }
+
+// PostTo is the function PostTo on this queue.
+func (q *Queue) PostTo[E any](t *Topic[E], event E) error { return PostTo(q, t, event) }
+
 // Subscribe is the function Subscribe on this topic.
 func (t *Topic[E]) Subscribe[T any](recv *T, handle func(*T, E), opts ...SubscribeOption) *Subscription {
 	return Subscribe(t, recv, handle, opts...)
@@ -53,4 +67,9 @@ func (t *Topic[E]) SubscribeContext[T any](recv *T, handle func(*T, context.Cont
 // SubscribeFuncContext is the function SubscribeFuncContext on this topic.
 func (t *Topic[E]) SubscribeFuncContext(scope *Scope, handle func(context.Context, E) error, opts ...SubscribeOption) *Subscription {
 	return SubscribeFuncContext(t, scope, handle, opts...)
+}
+
+// Events is the function Events on this topic.
+func (t *Topic[E]) Events(ctx context.Context, opts ...SubscribeOption) iter.Seq[E] {
+	return Events[E](ctx, t, opts...)
 }

@@ -37,5 +37,23 @@ func TestMethods_OfBusAndTopic(t *testing.T) {
 	assert.Equal(t, 4, topic.Publish(note{3}))
 	assert.Equal(t, []int{1, 2, 3}, d.heard)
 	assert.Equal(t, 3, heard)
+
+	queue := weakbus.NewQueue(bus)
+	assert.NoError(t, queue.Post(note{4}))
+	assert.NoError(t, queue.PostTo(&topic, note{5}))
+	assert.Equal(t, 2, queue.Drain())
+	assert.Equal(t, []int{1, 2, 3, 4, 5}, d.heard)
+	topic.Retain()
+	topic.Publish(note{6})
+	for e := range topic.Events(t.Context(), weakbus.Replay()) {
+		assert.Equal(t, 6, e.n)
+		break
+	}
+	weakbus.TopicOf[string](bus).Retain()
+	bus.Publish("x")
+	for e := range bus.Events[string](t.Context(), weakbus.Replay()) {
+		assert.Equal(t, "x", e)
+		break
+	}
 	runtime.KeepAlive(&scope)
 }

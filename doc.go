@@ -38,6 +38,32 @@
 // held while they run. Publishing takes no lock and allocates nothing. Everything is safe for
 // concurrent use; concurrent publishes may run one handler concurrently.
 //
+// # Routing
+//
+// An event goes to the topic of its type, and to those of the interface types that it implements
+// and that somebody subscribed to: a handler that takes any hears everything. [Topic.At] makes
+// sub-topics by key; what is published there reaches the parent's subscribers too. A topic
+// can keep its last event ([Topic.Retain]) for those who come later ([Replay]).
+//
+// # Deferred delivery
+//
+// Who is to be called later, or elsewhere, chooses one of these:
+//
+//   - a [Queue] collects events of all types, in order, until the goroutine of a frame loop or of a
+//     user interface calls [Queue.Drain];
+//   - [Via] hands each call to a function such as a user interface's "run this on the main goroutine";
+//   - [Async] gives the subscriber a mailbox and, while there is something in it, a goroutine;
+//   - [Events] turns the events into a loop's sequence, with a goroutine that the caller has anyway.
+//
+// Each of them is bounded and says what happens to an event that finds no room; see [Overflow].
+// What is dropped is counted in [Bus.Stats] or [Queue.Dropped] and told to the [Trace].
+//
+// # Diagnosis
+//
+// [WithLogger] reports subscribers that were collected before they heard anything, with the
+// place of their Subscribe; [WithTrace] tells what happens as it happens; [Bus.Stats] shows what is
+// there. [Scope.CloseWait] closes a scope and waits until none of its handlers is running.
+//
 // # Tests
 //
 // Cleanups, and with them the sweep after a collection, run outside testing/synctest bubbles.
