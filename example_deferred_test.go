@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"weak"
 
@@ -285,9 +284,18 @@ func ExampleWithTrace() {
 	// disconnect [EURUSD]
 }
 
+// lines is a log that can be waited for.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
 // The log names the place of a Subscribe whose receiver nobody kept.
 func ExampleWithLogger() {
-	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+	log := make(lines, 1)
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey || a.Key == "subscribed" { // they change from run to run
 				return slog.Attr{}
@@ -297,9 +305,11 @@ func ExampleWithLogger() {
 	}))
 	bus := weakbus.New(weakbus.WithLogger(logger))
 	weakbus.Subscribe(bus, &HUD{name: "nobody keeps it"}, (*HUD).OnScore)
-	for weakbus.TopicOf[Score](bus).Len() > 0 {
+	for len(log) == 0 {
 		runtime.GC()
 	}
+	fmt.Print(<-log)
+	runtime.KeepAlive(bus)
 	// Output:
 	// level=WARN msg="weakbus: a subscriber was collected before it heard its first event; if that is too early, keep a reference to its receiver or Scope" event=weakbus_test.Score receiver=*weakbus_test.HUD
 }

@@ -262,7 +262,10 @@ func TestAt_WhoSubscribesDuringAPublishHearsTheNextOnAnyLevel(t *testing.T) {
 		weakbus.Subscribe(topic.At(1), late, (*node).hear)
 	}
 	weakbus.Subscribe(topic.At(1), d, (*node).hear)
-	assert.Equal(t, 1, topic.At(1).Publish(note{1}))
+	parent := &node{}
+	weakbus.Subscribe(&topic, parent, (*node).hear)
+	assert.Equal(t, 2, topic.At(1).Publish(note{1}))
 	assert.Empty(t, late.heard)
-	assert.Equal(t, 3, topic.At(1).Publish(note{2}))
+	assert.Equal(t, 4, topic.At(1).Publish(note{2}))
+	runtime.KeepAlive(parent)
 }

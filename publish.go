@@ -297,7 +297,10 @@ func (p *pass[E]) recovered() {
 // stops returns the event as a stopper, or nil if it is none.
 func stops[E any](event E) stopper {
 	s, ok := any(event).(stopper)
-	if v := reflect.ValueOf(s); !ok || v.Kind() == reflect.Pointer && v.IsNil() {
+	if !ok {
+		return nil
+	}
+	if v := reflect.ValueOf(s); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil
 	}
 	return s

@@ -121,6 +121,22 @@ func TestInterface_StopPanicsAndOrder(t *testing.T) {
 	assert.Zero(t, weakbus.Publish(bus, e))
 }
 
+func TestInterface_WhoSubscribesDuringAPublishHearsTheNext(t *testing.T) {
+	bus := weakbus.New()
+	a, late, d := &auditor{}, &auditor{}, &node{}
+	weakbus.Subscribe(bus, a, (*auditor).any)
+	weakbus.Subscribe(bus, d, (*node).hear)
+	d.on = func(note) {
+		d.on = nil
+		weakbus.Subscribe(bus, late, (*auditor).any)
+		weakbus.Subscribe(bus, late, (*auditor).audit)
+	}
+	assert.Equal(t, 2, weakbus.Publish(bus, note{1}))
+	assert.Empty(t, late.log)
+	assert.Equal(t, 3, weakbus.Publish(bus, note{2}))
+	runtime.KeepAlive(a)
+}
+
 func TestInterface_IsWeakAndStopsCosting(t *testing.T) {
 	bus := weakbus.New()
 	d := &node{}
