@@ -133,9 +133,7 @@ func (b *Bus) Close() error {
 	}
 	all := b.topics.Load().all
 	b.mu.Unlock()
-	for _, t := range all {
-		t.close()
-	}
+	finish(all, anyTopic.close)
 	if insideHandler(1) {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"runtime"
+	"sync/atomic"
 	"weak"
 )
 
@@ -16,6 +17,7 @@ type optionedHandler[T, E any] struct {
 	box    *mailbox[T, E]       // nil without Async
 	via    Executor             // nil without Via
 	once   bool
+	spent  atomic.Bool // Once has run after the bus was closed
 	label  string
 	record *record // nil without Trace and logger
 
@@ -29,6 +31,7 @@ type letter[E any] struct {
 	event E
 	ctx   context.Context // nil stands for context.Background
 	raw   bool            // the filter has not seen it
+	seq   uint64          // the order of publishing; 0 without a gate
 }
 
 // expired ends the subscription if its context is done, and reports whether it is. The
@@ -57,11 +60,11 @@ func (h *optionedHandler[T, E]) publish(t *Topic[E], sub *Subscription, recv *T,
 		}
 		return h.box.put(t, h, sub, ctx, event) // in order; its gate comes behind it
 	}
-	if !sub.active() && (h.gate == nil || !h.gate.hold(sub, event, false)) {
+	if !sub.active() && (h.gate == nil || !h.gate.hold(sub, event, h.stamp())) {
 		return false, nil
 	}
 	if h.via != nil {
-		h.via(h.task(sub, letter[E]{event: event, ctx: lasting(ctx)}))
+		h.via(h.task(sub, letter[E]{event: event, ctx: lasting(ctx), seq: h.stamp()}))
 		return true, nil
 	}
 	return h.perform(sub, recv, ctx, event, 0)
@@ -70,10 +73,13 @@ func (h *optionedHandler[T, E]) publish(t *Topic[E], sub *Subscription, recv *T,
 // perform calls the handler of a subscription in state from.
 func (h *optionedHandler[T, E]) perform(sub *Subscription, recv *T, ctx context.Context, event E, from uint32) (ran bool, err error) {
 	if h.once {
-		if !sub.state.CompareAndSwap(from, from&^finalMask|uint32(Spent)) {
+		if from == uint32(Closed) {
+			if h.spent.Swap(true) {
+				return false, nil
+			}
+		} else if !sub.state.CompareAndSwap(from, from|uint32(Spent)) {
 			return false, nil // another publish was first, or it was paused
-		}
-		if from&finalMask == 0 {
+		} else {
 			defer sub.settle() // after the call: it lets go of a SubscribeFunc's function
 		}
 	}
@@ -94,9 +100,12 @@ func (h *optionedHandler[T, E]) attempt(t *Topic[E], sub *Subscription, recv *T,
 	if t.guarded() {
 		defer t.recovered(sub, h.label)
 	}
-	from, ok := h.admits(sub, l.event)
-	if !ok || h.expired(sub) || l.raw && h.filter != nil && !h.filter(l.event) {
+	from, ok := h.admits(sub, l)
+	if !ok || h.expired(sub) {
 		return
+	}
+	if l.raw && h.filter != nil && (!h.filter(l.event) || !h.mayRun(sub.state.Load())) {
+		return // refused, or ended or paused while the filter ran
 	}
 	ctx := l.ctx
 	if ctx == nil {
@@ -108,18 +117,34 @@ func (h *optionedHandler[T, E]) attempt(t *Topic[E], sub *Subscription, recv *T,
 }
 
 // admits reports whether the handler may be called now that the event has its turn, and in
-// which state that finds the subscription. An event that a pause met goes to the gate.
-func (h *optionedHandler[T, E]) admits(sub *Subscription, event E) (from uint32, ok bool) {
+// which state that finds the subscription. An event that a pause met goes to the gate; one that
+// a pause did not meet makes older ones there pointless.
+func (h *optionedHandler[T, E]) admits(sub *Subscription, l letter[E]) (from uint32, ok bool) {
 	for {
 		switch from := sub.state.Load(); {
-		case from == 0 || from == catchingUp:
+		case h.mayRun(from):
+			if h.gate != nil && l.seq > 0 {
+				h.gate.supersede(l.seq)
+			}
 			return from, true
-		case from&finalMask != 0:
-			return from, from&finalMask == uint32(Closed) && h.box != nil // accepted before Close
-		case h.gate == nil || !h.gate.hold(sub, event, h.box == nil):
+		case from&finalMask != 0 || h.gate == nil || !h.gate.hold(sub, l.event, l.seq):
 			return from, false
 		}
 	}
+}
+
+// mayRun reports whether the handler may be called in state w, for an event that was accepted
+// before: by a mailbox also when the bus was closed meanwhile.
+func (h *optionedHandler[T, E]) mayRun(w uint32) bool {
+	return w == 0 || w == catchingUp || w == uint32(Closed) && h.box != nil
+}
+
+// stamp returns the next number in the order of publishing, for those who need one.
+func (h *optionedHandler[T, E]) stamp() uint64 {
+	if h.gate == nil {
+		return 0
+	}
+	return h.gate.last.Add(1)
 }
 
 // lasting returns the context to hand to a handler that may run after the publish: with the

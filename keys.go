@@ -17,6 +17,8 @@ type sub[E any] struct {
 	root, parent *Topic[E]
 	key          any // below the root; a keyPath below another sub-topic
 	pins         int // subscriptions in the making; guarded by root's keys.mu
+	linked       bool
+	weakKey      reflect.Value // Value of a key that is a weak pointer; set before it is first linked
 }
 
 // keyPath is the key of a sub-topic of a sub-topic.
@@ -40,7 +42,8 @@ const minKeys = 64
 //
 // Keys are compared with ==, so equal values of different types are different keys. A key is
 // kept for as long as the sub-topic has subscribers; to key by an object without keeping that
-// alive, use weak.Make(object). Topics of one key are interchangeable, but not always identical. A
+// alive, use weak.Make(object): when the object is collected, so is the sub-topic, and its
+// subscriptions are Collected. Topics of one key are interchangeable, but not always identical. A
 // sub-topic without subscribers costs its parent nothing.
 //
 // At panics if key cannot be compared, or does not equal itself, as NaN.
@@ -119,6 +122,9 @@ func (t *Topic[E]) pin() *Topic[E] {
 			t.closed = true
 			t.mu.Unlock()
 		}
+		if !t.sub.linked {
+			t.sub.linked, t.sub.weakKey = true, weakKey(t.sub.key)
+		}
 		ks.topics.Store(t.sub.key, t)
 		ks.n.Add(1)
 	}
@@ -149,6 +155,35 @@ func (t *Topic[E]) unlink() {
 	if t.sub.pins == 0 && t.head.Load() == nil && t.kept.Load() == nil && root.lookup(t.sub.key) == t {
 		ks.topics.Delete(t.sub.key)
 		ks.n.Add(-1)
+	}
+}
+
+// weakKey returns the method that tells whether the object of a key is alive, if it is a weak
+// pointer to one, or the zero Value.
+func weakKey(key any) (value reflect.Value) {
+	if p, nested := key.(keyPath); nested {
+		key = p.key
+	}
+	if key == nil {
+		return value
+	}
+	typ := reflect.TypeOf(key)
+	if typ.PkgPath() != "weak" || reflect.ValueOf(key).IsZero() {
+		return value
+	}
+	return reflect.ValueOf(key).MethodByName("Value")
+}
+
+// keyDied reports whether the sub-topic is that of an object that was collected.
+func (s *sub[E]) keyDied() bool {
+	return s.linked && s.weakKey.IsValid() && s.weakKey.Call(nil)[0].IsNil()
+}
+
+// expire ends the subscriptions of a sub-topic whose object was collected.
+func (t *Topic[E]) expire() {
+	if l := t.head.Load(); l != nil {
+		t.end(l, Collected)
+		t.compact()
 	}
 }
 

@@ -48,7 +48,8 @@ type Executor func(task func())
 // Via has the handler called by exec: the publisher hands over a task and does not wait for it.
 // Whether the subscriber is alive, active and not cancelled is looked at when the task runs. A
 // task keeps neither the receiver nor the bus alive, but it does keep the event; it is
-// no trouble to drop it. Filter is called by the publisher, before.
+// no trouble to drop it. exec itself is kept: like a handler it must not capture the receiver, as a
+// method value of it does. Filter is called by the publisher, before.
 //
 // For Publish, a handler whose task was handed over counts as run. Its errors are reported as
 // those of Publish are, its panics reach exec unless the bus has OnPanic. A handler that takes a
@@ -305,7 +306,7 @@ type mailbox[T, E any] struct {
 
 // put puts an event into the mailbox, and reports whether it will be delivered.
 func (m *mailbox[T, E]) put(t *Topic[E], h *optionedHandler[T, E], sub *Subscription, ctx context.Context, event E) (bool, error) {
-	accepted, dropped, err := m.buffer.put(ctx, letter[E]{event: event, ctx: lasting(ctx)}, func() { t.stalled(sub, h.label) })
+	accepted, dropped, err := m.buffer.put(ctx, letter[E]{event: event, ctx: lasting(ctx), seq: h.stamp()}, func() { t.stalled(sub, h.label) })
 	if accepted {
 		m.start(t, h, sub)
 	}
@@ -402,7 +403,13 @@ func (m *mailbox[T, E]) deliverNext(t *Topic[E], h *optionedHandler[T, E], sub *
 
 // missed takes what the gate kept during a pause, when that is over.
 func (h *optionedHandler[T, E]) missed(sub *Subscription) (l letter[E], ok bool) {
-	if h.gate == nil || !sub.active() {
+	if h.gate == nil {
+		return l, false
+	}
+	if w := sub.state.Load(); !h.mayRun(w) {
+		if !h.gate.catchUp { // an event to replay, which met a pause
+			h.gate.clear()
+		}
 		return l, false
 	}
 	return h.gate.open()
@@ -414,6 +421,13 @@ func (m *mailbox[T, E]) end(cause State) (busy bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.running && cause == Closed
+}
+
+// busy reports whether the mailbox is at work.
+func (m *mailbox[T, E]) busy() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.running
 }
 
 // discard drops what waits and returns how much that was.

@@ -177,10 +177,14 @@ func (t *Topic[E]) PublishContext(ctx context.Context, event E) (int, error) {
 		return 0, err
 	}
 	o := outcome{ctx: ctx}
+	returned := false
+	defer func() { // also when a later handler panics
+		for _, err := range o.errs {
+			t.bus.failed(err, returned)
+		}
+	}()
 	t.route(&o, event)
-	for _, err := range o.errs {
-		t.bus.failed(err, true)
-	}
+	returned = true
 	return o.ran, errors.Join(o.errs...)
 }
 
@@ -248,6 +252,10 @@ func (p *pass[E]) deliver() (done bool) {
 		}
 		if err != nil {
 			p.errs = append(p.errs, err)
+		}
+		if err != nil && err == ctx.Err() { // ctx was done while it waited for room
+			p.over = true
+			break
 		}
 	}
 	return true

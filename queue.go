@@ -50,7 +50,7 @@ type lanes struct {
 // event and publish holds the queue's mu.
 type anyLane interface {
 	event() reflect.Type
-	publish(q *Queue, n int) // the oldest n of those that were taken
+	publish(q *Queue, n int) (published int) // the oldest n of those that were taken
 	waits() int
 	drop(n int, marked bool) // the oldest n; marked: their entries in the order stay behind
 	skip() bool              // the next entry in the order is one that stayed behind
@@ -128,8 +128,8 @@ func PostTo[E any](q *Queue, t *Topic[E], event E) error {
 }
 
 func post[E any](function string, q *Queue, p posted[E]) error {
-	if q == nil {
-		misuse(function, "nil *Queue; make one with NewQueue")
+	if q == nil || q.bus == nil {
+		misuse(function, "nil *Queue or a zero one; make one with NewQueue")
 	}
 	l := laneOf[E](q)
 	q.mu.Lock()
@@ -187,6 +187,10 @@ func (q *Queue) makeRoom(l anyLane) (gone anyLane, n int, err error) {
 			gone, n = q.oldest(), 1
 			gone.drop(1, false)
 			q.n--
+			if q.n >= q.capacity { // after a panic it may hold more
+				q.dropped++
+				continue
+			}
 		}
 		q.dropped += n
 		return gone, n, err
@@ -209,9 +213,14 @@ func (q *Queue) compact() {
 		return
 	}
 	all := q.lanes.Load().all
-	for range q.in.n {
-		if i := q.in.pop(); !all[i].skip() {
-			q.in.push(i)
+	purge(&q.in, func(i int32) bool { return all[i].skip() })
+}
+
+// purge removes the entries that are to be skipped from an order.
+func purge(order *ring[int32], skip func(lane int32) bool) {
+	for range order.n {
+		if i := order.pop(); !skip(i) {
+			order.push(i)
 		}
 	}
 }
@@ -231,7 +240,7 @@ func (q *Queue) signal() {
 	if q.waiting > 0 && q.n < q.capacity && !q.closed {
 		notify(q.room)
 	}
-	if q.sleepers > 0 && (q.n > 0 || q.closed) {
+	if q.sleepers > 0 && (q.n > 0 || q.closed) && !q.draining.Load() { // the end of a drain signals too
 		notify(q.wake)
 	}
 }
@@ -251,15 +260,9 @@ func notify(c chan struct{}) {
 // A panic in a handler reaches the caller, unless the bus has OnPanic. The event is gone then;
 // those behind it stay in the queue, before what was posted meanwhile. On a closed bus Drain
 // drops what waits, and counts it as dropped.
-func (q *Queue) Drain() int {
-	n, _ := q.drain()
-	return n
-}
-
-// drain is Drain, and reports whether no other drain was under way.
-func (q *Queue) drain() (n int, mine bool) {
+func (q *Queue) Drain() (n int) {
 	if !q.draining.CompareAndSwap(false, true) {
-		return 0, false
+		return 0
 	}
 	all := q.take()
 	published := false
@@ -283,11 +286,13 @@ func (q *Queue) drain() (n int, mine bool) {
 		for run < q.out.n && q.out.at(run) == i {
 			run++
 		}
-		l.publish(q, run)
-		n += run
+		n += l.publish(q, run)
+		if q.bus.closed.Load() {
+			break // restore counts the rest as dropped
+		}
 	}
-	published = true
-	return n, true
+	published = q.out.n == 0
+	return n
 }
 
 // take moves what waits to where the drain under way finds it, and returns the lanes.
@@ -313,9 +318,15 @@ func (q *Queue) take() []anyLane {
 func (q *Queue) restore() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	all := q.lanes.Load().all
+	purge(&q.in, func(i int32) bool { return all[i].skip() })
+	purge(&q.out, func(i int32) bool { return all[i].skipOut() })
 	q.in.prepend(&q.out)
-	for _, l := range q.lanes.Load().all {
+	for _, l := range all {
 		q.n += l.restore()
+	}
+	if q.bus.closed.Load() {
+		q.dropped += q.clear()
 	}
 }
 
@@ -326,11 +337,11 @@ func (q *Queue) restore() {
 func (q *Queue) Run(ctx context.Context) error {
 	checkContext("Run", ctx)
 	for ctx.Err() == nil {
-		_, mine := q.drain()
+		q.Drain()
 		if q.bus.closed.Load() {
 			return ErrClosed
 		}
-		if q.sleep(ctx, mine) {
+		if q.sleep(ctx) {
 			return nil
 		}
 	}
@@ -338,11 +349,11 @@ func (q *Queue) Run(ctx context.Context) error {
 }
 
 // sleep waits until there is something to drain, unless there is. It reports whether there
-// never will be. mine says that no other drain is under way, which would wake it when it ends.
-func (q *Queue) sleep(ctx context.Context, mine bool) (closed bool) {
+// never will be. While somebody else drains it waits for the end of that.
+func (q *Queue) sleep(ctx context.Context) (closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if mine && (q.n > 0 || q.closed) {
+	if !q.draining.Load() && (q.n > 0 || q.closed) { // the end of a drain is seen here, or signals
 		return q.n == 0
 	}
 	q.sleepers++
@@ -412,8 +423,12 @@ func (q *Queue) Close() error {
 func (l *lane[E]) event() reflect.Type { return reflect.TypeFor[E]() }
 func (l *lane[E]) waits() int          { return l.in.n }
 
-func (l *lane[E]) publish(q *Queue, n int) {
+func (l *lane[E]) publish(q *Queue, n int) (published int) {
 	for range n {
+		if q.bus.closed.Load() {
+			break
+		}
+		published++
 		q.out.pop()
 		p := l.out.pop() // first: it is gone, whatever the handlers do
 		if p.topic != nil {
@@ -422,6 +437,7 @@ func (l *lane[E]) publish(q *Queue, n int) {
 			Publish(q.bus, p.event)
 		}
 	}
+	return published
 }
 
 func (l *lane[E]) drop(n int, marked bool) {
@@ -453,7 +469,5 @@ func (l *lane[E]) swap() {
 func (l *lane[E]) restore() (n int) {
 	n = l.out.n
 	l.in.prepend(&l.out)
-	l.inSkip += l.outSkip
-	l.outSkip = 0
 	return n
 }

@@ -414,7 +414,7 @@ func TestQueue_MisusePanics(t *testing.T) {
 	q := weakbus.NewQueue(bus)
 	for message, misuse := range map[string]func(){
 		"weakbus: NewQueue: nil *Bus":                func() { weakbus.NewQueue(nil) },
-		"weakbus: Post: nil *Queue":                  func() { _ = weakbus.Post[note](nil, note{}) },
+		"weakbus: Post: nil *Queue or a zero one":    func() { _ = weakbus.Post[note](nil, note{}) },
 		"weakbus: PostTo: nil *Topic":                func() { _ = weakbus.PostTo[note](q, nil, note{}) },
 		"weakbus: Capacity: capacity 0":              func() { weakbus.Capacity(0) },
 		"weakbus: WhenFull: Overflow(9) is none of ": func() { weakbus.WhenFull(9) },

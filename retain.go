@@ -2,6 +2,7 @@ package weakbus
 
 import (
 	"sync"
+	"sync/atomic"
 )
 
 // retained is the last event of a topic. Its mutex makes keeping an event and loading the list
@@ -17,7 +18,9 @@ type retained[E any] struct {
 func (r *retained[E]) keep(t *Topic[E], event E) *list[E] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last, r.has = event, true
+	if t.bus == nil || !t.bus.closed.Load() {
+		r.last, r.has = event, true
+	}
 	return t.head.Load()
 }
 
@@ -73,54 +76,75 @@ type gate[E any] struct {
 	mu      sync.Mutex
 	event   E
 	has     bool
-	raw     bool // the filter has not seen it
-	catchUp bool // keeps what comes during a pause, not only while catching up
+	raw     bool          // the filter has not seen it
+	seq     uint64        // its place in the order of publishing
+	last    atomic.Uint64 // the place that was given out last
+	catchUp bool          // keeps what comes during a pause, not only while catching up
 }
 
 // hold keeps event if sub cannot be called now and is to have it later. It reports whether sub
-// can be called after all. An event that may be older than what is kept does not replace it.
-func (g *gate[E]) hold(sub *Subscription, event E, older bool) (call bool) {
+// can be called after all. An event that is older than what is kept does not replace it.
+func (g *gate[E]) hold(sub *Subscription, event E, seq uint64) (call bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := sub.state.Load()
-	if older && g.has {
+	if g.has && seq < g.seq {
 		return w == 0
 	}
 	if w == catchingUp || g.catchUp && w != 0 && w&finalMask == 0 {
-		g.event, g.has, g.raw = event, true, false
+		g.event, g.has, g.raw, g.seq = event, true, false, seq
 	}
 	return w == 0
+}
+
+// supersede lets go of an event that is older than seq.
+func (g *gate[E]) supersede(seq uint64) {
+	var none E
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.has && g.seq < seq {
+		g.event, g.has = none, false
+	}
 }
 
 // replay keeps the event that a new subscriber is to begin with.
 func (g *gate[E]) replay(event E) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.event, g.has, g.raw = event, true, true
+	g.event, g.has, g.raw, g.seq = event, true, true, g.last.Add(1)
 }
 
 // take returns the event that is kept, if sub is catching up. If there is none, or sub was
 // paused or ended meanwhile, catching up is over: decided under mu, so that an event that comes
 // later is either kept for the next time or delivered.
-func (g *gate[E]) take(sub *Subscription) (event E, raw, ok bool) {
+func (g *gate[E]) take(sub *Subscription) (l letter[E], ok bool) {
+	var none E
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for {
 		w := sub.state.Load()
 		if w == catchingUp && g.has {
-			event, g.event = g.event, event
-			g.has = false
-			return event, g.raw, true
+			l = letter[E]{event: g.event, raw: g.raw, seq: g.seq}
+			g.event, g.has = none, false
+			return l, true
 		}
 		if sub.state.CompareAndSwap(w, w&^catchingUp) {
 			sub.origin.epoch.Add(1)
 			if g.has && (!g.catchUp || w&finalMask != 0) {
-				var none E
 				g.event, g.has = none, false
 			}
-			return event, false, false
+			return l, false
 		}
 	}
+}
+
+// abandon ends catching up, and lets go of what is kept.
+func (g *gate[E]) abandon(sub *Subscription) {
+	var none E
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.event, g.has = none, false
+	sub.resume(catchingUp)
 }
 
 // clear lets go of what is kept.
@@ -138,7 +162,7 @@ func (g *gate[E]) open() (l letter[E], ok bool) {
 	if !g.has {
 		return l, false
 	}
-	l = letter[E]{event: g.event, raw: g.raw}
+	l = letter[E]{event: g.event, raw: g.raw, seq: g.seq}
 	var none E
 	g.event, g.has = none, false
 	return l, true
@@ -187,13 +211,13 @@ func (h *optionedHandler[T, E]) catch(t *Topic[E], sub *Subscription) {
 func (h *optionedHandler[T, E]) catchUp(t *Topic[E], sub *Subscription) {
 	over := false
 	defer func() {
-		if !over { // a panic
-			sub.resume(catchingUp)
+		if !over { // a panic, or the receiver is gone
+			h.gate.abandon(sub)
 		}
 	}()
 	for {
-		event, raw, ok := h.gate.take(sub)
-		if !ok || !h.catchOne(t, sub, event, raw) {
+		l, ok := h.gate.take(sub)
+		if !ok || !h.catchOne(t, sub, l) {
 			over = !ok
 			return
 		}
@@ -201,13 +225,12 @@ func (h *optionedHandler[T, E]) catchUp(t *Topic[E], sub *Subscription) {
 }
 
 // catchOne is a frame of its own, so that nothing keeps the receiver between two events.
-func (h *optionedHandler[T, E]) catchOne(t *Topic[E], sub *Subscription, event E, raw bool) bool {
+func (h *optionedHandler[T, E]) catchOne(t *Topic[E], sub *Subscription, l letter[E]) bool {
 	recv := h.recv.Value()
 	if recv == nil {
 		sub.collected()
 		return false
 	}
-	l := letter[E]{event: event, raw: raw}
 	if h.via != nil {
 		h.via(h.task(sub, l))
 	} else {

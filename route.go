@@ -194,7 +194,14 @@ func (t *Topic[E]) fed() []anyTopic {
 // levelAny is level for a list that captureAny returned.
 func (t *Topic[E]) levelAny(ctx context.Context, l, event any) (ran int, errs []error, over bool) {
 	o := outcome{ctx: ctx}
+	returned := false
+	defer func() {
+		if !returned { // a later handler panics, and takes the errors along
+			t.bus.reportAll(&o)
+		}
+	}()
 	t.level(&o, l.(*list[E]), event.(E))
+	returned = true
 	return o.ran, o.errs, o.over
 }
 

@@ -43,17 +43,28 @@ type scoped struct {
 // does not wait for handlers that are running. A closed scope stays closed: what is subscribed
 // under it later is Cancelled from the start. Close always returns nil and may be called again.
 func (s *Scope) Close() error {
-	s.mu.Lock()
-	items := s.items
-	s.items, s.closed = nil, true
-	for _, it := range items {
-		s.remember(it.sub.origin)
-	}
-	s.mu.Unlock()
-	for _, it := range items {
-		it.sub.Cancel()
-	}
+	cancelled, ended := s.end()
+	defer finish(ended, func(sub *Subscription) { sub.Cancel() })
+	finish(cancelled, (*Subscription).settle)
 	return nil
+}
+
+// end closes the scope and marks all its subscriptions as cancelled in one step. It returns
+// those, to be settled outside mu, and those that had ended.
+func (s *Scope) end() (cancelled, ended []*Subscription) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, it := range s.items {
+		s.remember(it.sub.origin)
+		if st := it.sub.State(); (st == Active || st == Paused) && it.sub.mark(Cancelled) {
+			it.sub.origin.epoch.Add(1)
+			cancelled = append(cancelled, it.sub)
+		} else {
+			ended = append(ended, it.sub)
+		}
+	}
+	s.items, s.closed = nil, true
+	return cancelled, ended
 }
 
 // Pause makes every publish skip the scope's subscriptions, those still to come included, until
@@ -71,9 +82,7 @@ func (s *Scope) Pause() {
 
 // Resume ends a Pause, and hands subscribers with CatchUp what they missed.
 func (s *Scope) Resume() {
-	for _, sub := range s.resume() {
-		sub.resumed()
-	}
+	finish(s.resume(), (*Subscription).resumed)
 }
 
 // resume resumes the subscriptions and returns those that there is more to do for, outside mu.
@@ -120,7 +129,7 @@ func (s *Scope) add(sub *Subscription, held any) bool {
 func (s *Scope) prune() {
 	kept := s.items[:0]
 	for _, it := range s.items {
-		if st := it.sub.State(); st == Active || st == Paused {
+		if st := it.sub.State(); st == Active || st == Paused || it.sub.busy() {
 			kept = append(kept, it)
 		} else {
 			s.remember(it.sub.origin)

@@ -67,6 +67,7 @@ type origin struct {
 		alive() bool
 		compact()
 		endEra() []weak.Pointer[era]
+		path() []any
 	}
 	causes [Closed - Cancelled + 1]atomic.Int64 // how many ended, by cause
 }
@@ -95,6 +96,10 @@ func (s *Subscription) Cancel() bool {
 		return s.end(Cancelled)
 	case Collected:
 		s.collected()
+	case Closed: // what its mailbox accepted before that is not wanted any more
+		if r, ok := s.anchor.(*rigged); ok && r.handler != nil {
+			r.handler.ended(Cancelled)
+		}
 	}
 	return false
 }
@@ -319,8 +324,8 @@ func equip[T, E any](t *Topic[E], sub *Subscription, h *optionedHandler[T, E], r
 		sub.rig().handler = handlerRef[T, E]{weak.Make(h)}
 	}
 	if t.bus != nil && t.bus.tracer != nil {
-		h.record = &record{tracer: t.bus.tracer, info: SubscriptionInfo{
-			Topic: t.info(), Receiver: sub.anchor.receiver(), Label: o.label, Priority: o.priority, Site: callSite(),
+		h.record = &record{tracer: weak.Make(t.bus.tracer), info: SubscriptionInfo{
+			Topic: TopicInfo{Event: t.event()}, Receiver: sub.anchor.receiver(), Label: o.label, Priority: o.priority, Site: callSite(),
 		}}
 		sub.rig().record = h.record
 	}
@@ -337,6 +342,7 @@ type rigged struct {
 		catches() bool // is to be marked as catching up when it is resumed
 		resumed(*Subscription)
 		ended(cause State) (busy bool) // busy: with events that were accepted before Close
+		busy() bool
 		backlog() (waiting, dropped int)
 	}
 }
@@ -349,6 +355,12 @@ func (s *Subscription) rig() *rigged {
 		s.anchor = r
 	}
 	return r
+}
+
+// busy reports whether a mailbox is still delivering what it accepted before the bus was closed.
+func (s *Subscription) busy() bool {
+	r, ok := s.anchor.(*rigged)
+	return ok && r.handler != nil && s.State() == Closed && r.handler.busy()
 }
 
 // record returns what the bus recorded of the subscription, or nil.
@@ -401,6 +413,11 @@ func (r handlerRef[T, E]) ended(cause State) (busy bool) {
 		h.gate.clear()
 	}
 	return busy
+}
+
+func (r handlerRef[T, E]) busy() bool {
+	h := r.p.Value()
+	return h != nil && h.box != nil && h.box.busy()
 }
 
 func (r handlerRef[T, E]) backlog() (waiting, dropped int) {

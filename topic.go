@@ -99,6 +99,13 @@ func (w weakTopic[E]) compact() {
 	}
 }
 
+func (w weakTopic[E]) path() []any {
+	if t := w.p.Value(); t != nil {
+		return t.path()
+	}
+	return nil
+}
+
 func (w weakTopic[E]) endEra() []weak.Pointer[era] {
 	if t := w.p.Value(); t != nil {
 		return t.endEra()
@@ -318,7 +325,12 @@ func (t *Topic[E]) Len() int {
 // many are left of its own.
 func (t *Topic[E]) prune() (live int) {
 	if ks := t.keys.Load(); ks != nil {
-		ks.each(func(sub *Topic[E]) { sub.prune() })
+		ks.each(func(sub *Topic[E]) {
+			if sub.sub.keyDied() {
+				sub.expire()
+			}
+			sub.prune()
+		})
 	}
 	l := t.head.Load()
 	if l == nil {
@@ -361,10 +373,37 @@ func (t *Topic[E]) close() {
 	if l == nil {
 		return
 	}
+	t.end(l, Closed)
+	t.emptied()
+}
+
+// end ends all subscriptions of a list: first it marks them all, and then it tells, which calls
+// hooks.
+func (t *Topic[E]) end(l *list[E], cause State) {
+	var ended []*Subscription
 	for k, c := range l.chunks {
 		for i := range l.upTo(k) {
-			c.sub(i).end(Closed)
+			if sub := c.sub(i); sub.mark(cause) {
+				ended = append(ended, sub)
+			}
 		}
 	}
-	t.emptied()
+	t.origin.epoch.Add(1)
+	finish(ended, (*Subscription).settle)
+}
+
+// finish calls do for each value, for the rest also when do panics or ends the goroutine.
+func finish[V any](values []V, do func(V)) {
+	for i, v := range values {
+		func() {
+			done := false
+			defer func() {
+				if !done {
+					finish(values[i+1:], do)
+				}
+			}()
+			do(v)
+			done = true
+		}()
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"weak"
 )
 
 // Trace is a set of functions that a bus calls when something happens to it. Any of them may be
@@ -63,7 +64,7 @@ type SubscriptionInfo struct {
 type Drop struct {
 	// Event is the event type.
 	Event reflect.Type
-	// Subscription is that of the mailbox. It is nil for a Queue.
+	// Subscription is that of the mailbox. It is nil for a Queue and for a loop over Events.
 	Subscription *SubscriptionInfo
 	// Count is the number of events that were dropped now.
 	Count int
@@ -147,14 +148,15 @@ func (tr *tracer) pump() {
 	for len(tr.moves) > 0 {
 		m := tr.moves[0]
 		tr.moves = tr.moves[1:]
-		tr.mu.Unlock()
 		tr.tell(m)
-		tr.mu.Lock()
 	}
 	tr.moves = nil
 }
 
+// tell calls the hook without mu, which the caller holds.
 func (tr *tracer) tell(m turn) {
+	tr.mu.Unlock()
+	defer tr.mu.Lock() // also when the hook panics
 	hook := tr.hooks.Idle
 	if m.active {
 		hook = tr.hooks.Active
@@ -166,9 +168,9 @@ func (tr *tracer) tell(m turn) {
 
 // record is what a bus with a Trace or a logger knows of a subscription.
 type record struct {
-	tracer *tracer
-	info   SubscriptionInfo
-	heard  atomic.Bool // an event
+	tracer weak.Pointer[tracer] // its hooks may well refer to the bus
+	info   SubscriptionInfo     // without the keys, which the topic has
+	heard  atomic.Bool          // an event
 	told   atomic.Int32
 }
 
@@ -181,8 +183,8 @@ const (
 
 // subscribed tells that the subscription was made.
 func (r *record) subscribed(sub *Subscription) {
-	if hook := r.tracer.hooks.Subscribed; hook != nil {
-		hook(r.info)
+	if tr := r.tracer.Value(); tr != nil && tr.hooks.Subscribed != nil {
+		tr.hooks.Subscribed(r.describe(sub))
 	}
 	if !r.told.CompareAndSwap(toldNothing, toldSubscribed) {
 		r.tellEnded(sub) // it was early
@@ -197,14 +199,25 @@ func (r *record) ended(sub *Subscription) {
 }
 
 func (r *record) tellEnded(sub *Subscription) {
-	cause := State(sub.state.Load() & finalMask)
-	if hook := r.tracer.hooks.Ended; hook != nil {
-		hook(r.info, cause)
+	tr := r.tracer.Value()
+	if tr == nil {
+		return // the bus is gone
 	}
-	if r.tracer.log != nil && cause == Collected && !r.heard.Load() {
-		r.tracer.log.Warn("weakbus: a subscriber was collected before it heard its first event; "+
-			"if that is too early, keep a reference to its receiver or Scope", attributes(&r.info)...)
+	cause, info := State(sub.state.Load()&finalMask), r.describe(sub)
+	if tr.hooks.Ended != nil {
+		tr.hooks.Ended(info, cause)
 	}
+	if tr.log != nil && cause == Collected && !r.heard.Load() {
+		tr.log.Warn("weakbus: a subscriber was collected before it heard its first event; "+
+			"if that is too early, keep a reference to its receiver or Scope", attributes(&info)...)
+	}
+}
+
+// describe returns what reports say of the subscription.
+func (r *record) describe(sub *Subscription) SubscriptionInfo {
+	info := r.info
+	info.Topic.Keys = sub.origin.topic.path()
+	return info
 }
 
 func attributes(info *SubscriptionInfo) []any {
@@ -307,7 +320,8 @@ func (t *Topic[E]) dropped(sub *Subscription, n, total int) {
 	}
 	drop := Drop{Event: reflect.TypeFor[E](), Count: n, Total: total}
 	if r := sub.record(); r != nil {
-		drop.Subscription = &r.info
+		info := r.describe(sub)
+		drop.Subscription = &info
 	}
 	t.bus.tracer.dropped(drop)
 }

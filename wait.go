@@ -115,7 +115,8 @@ func insideHandler(skip int) bool {
 	frames := runtime.CallersFrames(pcs[:n])
 	for {
 		frame, more := frames.Next()
-		if strings.HasPrefix(frame.Function, packagePrefix) {
+		// A loop over Events is no handler, though its body is called by the iterator.
+		if name, ours := strings.CutPrefix(frame.Function, packagePrefix); ours && !strings.HasPrefix(name, "Events[") {
 			return true
 		}
 		if !more {
