@@ -269,3 +269,22 @@ func TestAt_WhoSubscribesDuringAPublishHearsTheNextOnAnyLevel(t *testing.T) {
 	assert.Equal(t, 4, topic.At(1).Publish(note{2}))
 	runtime.KeepAlive(parent)
 }
+
+func TestAt_TheDeathOfAWeakKeyEndsItsSubscriptions(t *testing.T) { // [blinker test_filtered_receiver_weakref]
+	bus := weakbus.New()
+	topic := weakbus.TopicOf[note](bus)
+	sender, other := &node{}, &node{}
+	d := &node{}
+	ofSender := weakbus.Subscribe(topic.At(weak.Make(sender)), d, (*node).hear)
+	nested := weakbus.Subscribe(topic.At("x").At(weak.Make(sender)), d, (*node).hear)
+	stays := weakbus.Subscribe(topic.At(weak.Make(other)), d, (*node).hear)
+	never := weakbus.Subscribe(topic.At(weak.Pointer[node]{}), d, (*node).hear)
+	assert.Equal(t, 1, topic.At(weak.Make(sender)).Publish(note{1}))
+	runtime.KeepAlive(sender)
+	until(t, "the end of the sender's", func() bool { return ofSender.State() == weakbus.Collected && nested.State() == weakbus.Collected })
+	assert.Equal(t, weakbus.Active, stays.State())
+	assert.Equal(t, weakbus.Active, never.State(), "a pointer to nothing never dies")
+	assert.Len(t, bus.Stats().Topics, 3)
+	assert.Equal(t, 1, topic.At(weak.Make(other)).Publish(note{2}))
+	runtime.KeepAlive([]*node{other, d})
+}

@@ -472,3 +472,114 @@ func TestAsyncAndVia_MisusePanics(t *testing.T) {
 	assert.Panics(t, func() { weakbus.Via(nil) })
 	assert.Zero(t, topic.Len())
 }
+
+func TestAsync_AReplaySurvivesCloseAndDoesNotOutliveAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := weakbus.New()
+		weakbus.TopicOf[note](bus).Retain()
+		weakbus.Publish(bus, note{1})
+		var scope weakbus.Scope
+		scope.Pause()
+		paused := &inbox{}
+		weakbus.Subscribe(bus, paused, (*inbox).hear, weakbus.Async(8, weakbus.Block), weakbus.Replay(), weakbus.In(&scope))
+		synctest.Wait()
+		weakbus.Publish(bus, note{2})
+		scope.Resume()
+		weakbus.Publish(bus, note{3})
+		synctest.Wait()
+		assert.Equal(t, []int{3}, paused.all(), "missed events are not kept without CatchUp")
+		d := &inbox{}
+		weakbus.Subscribe(bus, d, (*inbox).hear, weakbus.Async(8, weakbus.Block), weakbus.Replay())
+		require.NoError(t, bus.Close())
+		assert.Equal(t, []int{3}, d.all())
+	})
+}
+
+func TestBusClose_DoesNotCallWhoIsPausedAndKeepsOnceToOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := weakbus.New()
+		free := make(chan struct{})
+		d, o := &inbox{on: func(note) { <-free }}, &inbox{on: func(note) { <-free }}
+		sub := weakbus.Subscribe(bus, d, (*inbox).hear, weakbus.Async(8, weakbus.Block))
+		for i := range 4 {
+			weakbus.Publish(bus, note{i})
+		}
+		synctest.Wait()
+		sub.Pause()
+		done := make(chan error)
+		go func() { done <- bus.Close() }()
+		synctest.Wait()
+		close(free)
+		require.NoError(t, <-done)
+		assert.Equal(t, []int{0}, d.all())
+		runtime.KeepAlive(o)
+	})
+}
+
+func TestCloseWait_EndsWhatAnAsyncSubscriberHasLeftAfterTheBusWasClosed(t *testing.T) {
+	bus := weakbus.New()
+	var scope weakbus.Scope
+	d := &inbox{on: func(note) { time.Sleep(20 * time.Millisecond) }}
+	sub := weakbus.Subscribe(bus, d, (*inbox).hear, weakbus.Async(100, weakbus.Block), weakbus.In(&scope))
+	for i := range 50 {
+		weakbus.Publish(bus, note{i})
+	}
+	closed := make(chan error)
+	go func() { closed <- bus.Close() }()
+	for sub.State() != weakbus.Closed {
+		runtime.Gosched()
+	}
+	scope.Len() // forgets nobody who is at work
+	require.NoError(t, scope.CloseWait(t.Context()))
+	heard := len(d.all())
+	require.NoError(t, <-closed)
+	time.Sleep(50 * time.Millisecond)
+	assert.Len(t, d.all(), heard)
+	assert.Less(t, heard, 50)
+}
+
+func TestVia_CatchUpHandsOverTheLatestOfTheTasksThatAPauseMet(t *testing.T) {
+	var tasks []func()
+	run := func() {
+		for _, task := range tasks {
+			task()
+		}
+		tasks = nil
+	}
+	bus := weakbus.New()
+	d := &node{}
+	sub := weakbus.Subscribe(bus, d, (*node).hear, weakbus.CatchUp(), weakbus.Via(func(task func()) { tasks = append(tasks, task) }))
+	for i := range 4 {
+		weakbus.Publish(bus, note{i})
+	}
+	sub.Pause()
+	run()
+	sub.Resume()
+	run()
+	assert.Equal(t, []int{3}, d.heard)
+}
+
+func TestAsync_CatchUpKeepsTheOrderOfPublishing(t *testing.T) {
+	bus := weakbus.New()
+	d := &inbox{}
+	sub := weakbus.Subscribe(bus, d, (*inbox).hear, weakbus.CatchUp(), weakbus.Async(1_000, weakbus.Block))
+	var wg sync.WaitGroup
+	var stop atomic.Bool
+	wg.Go(func() {
+		for !stop.Load() {
+			sub.Pause()
+			runtime.Gosched()
+			sub.Resume()
+		}
+	})
+	for i := range 50_000 {
+		weakbus.Publish(bus, note{i})
+	}
+	stop.Store(true)
+	wg.Wait()
+	require.NoError(t, bus.Close())
+	heard := d.all()
+	require.NotEmpty(t, heard)
+	assert.Equal(t, 49_999, heard[len(heard)-1])
+	assert.IsIncreasing(t, heard)
+}

@@ -187,10 +187,6 @@ func (q *Queue) makeRoom(l anyLane) (gone anyLane, n int, err error) {
 			gone, n = q.oldest(), 1
 			gone.drop(1, false)
 			q.n--
-			if q.n >= q.capacity { // after a panic it may hold more
-				q.dropped++
-				continue
-			}
 		}
 		q.dropped += n
 		return gone, n, err
@@ -258,8 +254,9 @@ func notify(c chan struct{}) {
 // runs at a time: while one does, Drain returns 0 at once, also in a handler.
 //
 // A panic in a handler reaches the caller, unless the bus has OnPanic. The event is gone then;
-// those behind it stay in the queue, before what was posted meanwhile. On a closed bus Drain
-// drops what waits, and counts it as dropped.
+// those behind it stay in the queue, before what was posted meanwhile, and the queue may hold
+// more than its capacity until it is drained again. On a closed bus Drain drops what waits,
+// and counts it as dropped.
 func (q *Queue) Drain() (n int) {
 	if !q.draining.CompareAndSwap(false, true) {
 		return 0

@@ -449,3 +449,72 @@ func TestQueue_APostThatWaitsTooLongIsReported(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+func TestQueue_APanicKeepsTheOrderWhateverLatestDropped(t *testing.T) {
+	bus := weakbus.New()
+	q := weakbus.NewQueue(bus, weakbus.Capacity(3), weakbus.WhenFull(weakbus.Latest))
+	var got []any
+	first := true
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(e note) { got = append(got, e.n) })
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(e bool) { got = append(got, e) })
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(e string) {
+		got = append(got, e)
+		if first {
+			first = false
+			for _, post := range []error{weakbus.Post(q, note{2}), weakbus.Post(q, true), weakbus.Post(q, false), weakbus.Post(q, note{3})} {
+				require.NoError(t, post)
+			}
+			panic("oops")
+		}
+	})
+	require.NoError(t, weakbus.Post(q, "b"))
+	require.NoError(t, weakbus.Post(q, note{1}))
+	require.NoError(t, weakbus.Post(q, "c"))
+	assert.Panics(t, func() { q.Drain() })
+	assert.Equal(t, 5, q.Drain())
+	assert.Equal(t, []any{"b", 1, "c", true, false, 3}, got)
+}
+
+func TestQueue_ABusClosedInMidDrainDropsTheRest(t *testing.T) {
+	bus := weakbus.New()
+	q := weakbus.NewQueue(bus)
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(e note) {
+		if e.n == 1 {
+			assert.NoError(t, bus.Close())
+		}
+	})
+	for i := range 5 {
+		require.NoError(t, weakbus.Post(q, note{i}))
+	}
+	assert.Equal(t, 2, q.Drain())
+	assert.Equal(t, 3, q.Dropped())
+	assert.Zero(t, q.Len())
+}
+
+func TestQueue_ARunThatStartsDuringADrainMissesNothing(t *testing.T) {
+	bus := weakbus.New()
+	q := weakbus.NewQueue(bus)
+	heard := make(chan int, 10)
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(e note) {
+		if e.n > 0 {
+			assert.NoError(t, weakbus.Post(q, note{e.n - 1}))
+		}
+		heard <- e.n
+	})
+	for range 2_000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		require.NoError(t, weakbus.Post(q, note{1}))
+		var wg sync.WaitGroup
+		wg.Go(func() { q.Drain() })
+		wg.Go(func() { _ = q.Run(ctx) })
+		for range 2 {
+			select {
+			case <-heard:
+			case <-time.After(10 * time.Second):
+				t.Fatal("an event is left, and Run sleeps")
+			}
+		}
+		cancel()
+		wg.Wait()
+	}
+}

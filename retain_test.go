@@ -374,3 +374,57 @@ func TestCatchUp_ConcurrentPausesLoseNoLatestEvent(t *testing.T) {
 		}
 	}
 }
+
+func TestCatchUp_APanicInAScopesResumeLeavesTheOthersWhole(t *testing.T) {
+	bus := weakbus.New()
+	var scope weakbus.Scope
+	bad, good := &node{on: func(note) { panic("bad") }}, &node{}
+	weakbus.Subscribe(bus, bad, (*node).hear, weakbus.CatchUp(), weakbus.In(&scope))
+	weakbus.Subscribe(bus, good, (*node).hear, weakbus.CatchUp(), weakbus.In(&scope))
+	scope.Pause()
+	weakbus.Publish(bus, note{1})
+	assert.PanicsWithValue(t, "bad", scope.Resume)
+	bad.on = nil
+	assert.Equal(t, 2, weakbus.Publish(bus, note{2}))
+	assert.Equal(t, []int{1, 2}, good.heard)
+}
+
+func TestCatchUp_APanicLeavesNoOldEventBehind(t *testing.T) {
+	bus := weakbus.New()
+	d := &node{}
+	sub := weakbus.Subscribe(bus, d, (*node).hear, weakbus.CatchUp())
+	d.on = func(note) {
+		d.on = nil
+		weakbus.Publish(bus, note{2})
+		panic("oops")
+	}
+	sub.Pause()
+	weakbus.Publish(bus, note{1})
+	assert.Panics(t, sub.Resume)
+	weakbus.Publish(bus, note{3})
+	sub.Pause()
+	sub.Resume()
+	assert.Equal(t, []int{1, 3}, d.heard, "2 would come too late")
+}
+
+func TestReplay_AFilterThatEndsItsSubscription(t *testing.T) {
+	var topic weakbus.Topic[note]
+	topic.Retain()
+	topic.Publish(note{1})
+	var scope weakbus.Scope
+	d := &node{}
+	weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Replay(), weakbus.In(&scope),
+		weakbus.Filter(func(note) bool { return scope.Close() == nil }))
+	assert.Empty(t, d.heard)
+}
+
+func TestRetain_KeepsNothingThatIsPublishedAfterClose(t *testing.T) {
+	bus := weakbus.New()
+	topic := weakbus.TopicOf[note](bus)
+	topic.Retain()
+	topic.Publish(note{1})
+	require.NoError(t, bus.Close())
+	topic.Publish(note{2})
+	last, _ := topic.Last()
+	assert.Equal(t, note{1}, last)
+}

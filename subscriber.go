@@ -191,10 +191,10 @@ func (s *Subscription) mark(final State) bool {
 func (s *Subscription) settle() {
 	s.origin.epoch.Add(1)
 	s.count()
-	s.anchor.release()
 	if s.origin.ended.Add(1)*2 >= s.origin.size.Load() {
-		s.origin.topic.compact()
+		defer s.origin.topic.compact() // also when a hook panics
 	}
+	s.anchor.release()
 }
 
 // count counts the subscription among those that ended.
@@ -216,8 +216,8 @@ func (s *Subscription) end(final State) bool {
 func (s *Subscription) collected() {
 	if s.mark(Collected) {
 		s.count()
-		s.anchor.release()
 		s.origin.ended.Add(1)
+		s.anchor.release()
 	}
 }
 

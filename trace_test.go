@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -268,4 +269,70 @@ func TestTrace_MisusePanics(t *testing.T) {
 		weakbus.Publish(bus, note{1})
 		_ = bus.Close()
 	}, "any function may be nil")
+}
+
+func TestTrace_AHookThatPanicsLeavesTheBusWhole(t *testing.T) {
+	bad := true
+	var moves []string
+	bus := weakbus.New(weakbus.WithTrace(&weakbus.Trace{
+		Active: func(i weakbus.TopicInfo) {
+			moves = append(moves, "active")
+			if bad {
+				panic("in Active")
+			}
+		},
+		Idle: func(weakbus.TopicInfo) { moves = append(moves, "idle") },
+		Ended: func(weakbus.SubscriptionInfo, weakbus.State) {
+			if bad {
+				panic("in Ended")
+			}
+		},
+	}))
+	var scope weakbus.Scope
+	heard := 0
+	subscribe := func() *weakbus.Subscription {
+		return weakbus.SubscribeFunc(bus, &scope, func(note) { heard++ })
+	}
+	assert.PanicsWithValue(t, "in Active", func() { subscribe() })
+	second, third := subscribe(), subscribe()
+	assert.Panics(t, func() { _ = scope.Close() })
+	assert.Equal(t, weakbus.Cancelled, second.State())
+	assert.Equal(t, weakbus.Cancelled, third.State(), "the scope ends as a whole")
+	assert.Zero(t, weakbus.Publish(bus, note{1}))
+
+	scope = weakbus.Scope{} //nolint:govet // a new one
+	bad = false
+	a, b := subscribe(), subscribe()
+	bad = true
+	assert.Panics(t, func() { _ = bus.Close() })
+	assert.Equal(t, weakbus.Closed, a.State())
+	assert.Equal(t, weakbus.Closed, b.State())
+	assert.Zero(t, heard)
+	assert.Equal(t, []string{"active", "idle", "active", "idle"}, moves)
+}
+
+func TestTrace_ErrorsAreToldThoughALaterHandlerPanics(t *testing.T) {
+	bus, lines := tracing()
+	weakbus.SubscribeFuncContext(bus, bus.Scope(), func(context.Context, any) error { return errors.New("first") }, weakbus.Label("any"))
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(any) { panic("second") }, weakbus.Label("any too"))
+	lines()
+	for _, publish := range []func(){
+		func() { weakbus.Publish(bus, note{1}) },
+		func() { _, _ = weakbus.PublishContext(t.Context(), bus, note{1}) },
+	} {
+		assert.Panics(t, publish)
+		assert.ElementsMatch(t, []string{"panicked any too: second", "failed any: first"}, lines())
+	}
+}
+
+func TestTrace_AKeptSubscriptionKeepsNeitherTheBusNorItsKey(t *testing.T) {
+	var bus *weakbus.Bus
+	bus = weakbus.New(weakbus.WithTrace(&weakbus.Trace{Ended: func(weakbus.SubscriptionInfo, weakbus.State) { bus.Stats() }}))
+	key := &node{}
+	sub := weakbus.SubscribeFunc(weakbus.TopicOf[note](bus).At(key), bus.Scope(), func(note) {})
+	busPtr, keyPtr := weak.Make(bus), weak.Make(key)
+	bus, key = nil, nil
+	collect(t, gone("the bus", busPtr))
+	collect(t, gone("the key", keyPtr))
+	assert.Contains(t, []weakbus.State{weakbus.Collected, weakbus.Closed}, sub.State())
 }

@@ -224,3 +224,30 @@ func TestCloseWait_UnderConcurrentPublishing(t *testing.T) {
 	<-ended
 	<-ended
 }
+
+func TestCloseWait_TwoScopesOfOneTopicDoNotDisturbEachOther(t *testing.T) {
+	var topic weakbus.Topic[note]
+	var idle, used weakbus.Scope
+	weakbus.SubscribeFunc(&topic, &idle, func(note) {})
+	s := newSlow()
+	weakbus.Subscribe(&topic, s, (*slow).hear, weakbus.In(&used))
+	go topic.Publish(note{1})
+	<-s.entered
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, idle.CloseWait(short), context.DeadlineExceeded, "a publish is under way")
+	waits(t, s, used.CloseWait)
+}
+
+func TestClose_ALoopOverEventsIsNoHandler(t *testing.T) {
+	bus := weakbus.New()
+	topic := weakbus.TopicOf[note](bus)
+	topic.Retain()
+	topic.Publish(note{1})
+	d := &inbox{on: func(note) { time.Sleep(50 * time.Millisecond) }}
+	weakbus.Subscribe(topic, d, (*inbox).hear, weakbus.Async(8, weakbus.Block), weakbus.Replay())
+	for range weakbus.Events[note](t.Context(), bus, weakbus.Replay()) {
+		require.NoError(t, bus.Close())
+		assert.Equal(t, []int{1}, d.all(), "Close has waited")
+	}
+}
