@@ -373,8 +373,8 @@ func (t *Topic[E]) close() {
 	if l == nil {
 		return
 	}
+	defer t.emptied() // also when a hook panics
 	t.end(l, Closed)
-	t.emptied()
 }
 
 // end ends all subscriptions of a list: first it marks them all, and then it tells, which calls
