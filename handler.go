@@ -97,6 +97,9 @@ func (h *optionedHandler[T, E]) perform(sub *Subscription, recv *T, ctx context.
 func (h *optionedHandler[T, E]) attempt(t *Topic[E], sub *Subscription, recv *T, l letter[E]) {
 	era := t.era.Load() // before the state is looked at; see CloseWait
 	defer runtime.KeepAlive(era)
+	if raceEnabled {
+		defer era.leave()
+	}
 	if t.guarded() {
 		defer t.recovered(sub, h.label)
 	}

@@ -44,6 +44,9 @@ func (t *Topic[E]) deliver(l *list[E], event E, looked bool) (ran int) {
 	if l.mode != 0 && !looked {
 		return t.publishFar(event)
 	}
+	if raceEnabled {
+		defer l.era.leave()
+	}
 	if l.n == 1 {
 		if l.chunks[0].first(t, event) {
 			ran = 1
@@ -207,6 +210,9 @@ type pass[E any] struct {
 }
 
 func (p *pass[E]) publish(l *list[E]) {
+	if raceEnabled {
+		defer l.era.leave()
+	}
 	p.list = l
 	if l.n >= snapshotFrom {
 		if p.snapshot = l.snapshot.Value(); p.snapshot == nil || p.snapshot.n == 0 {

@@ -66,7 +66,7 @@ type origin struct {
 	topic interface {
 		alive() bool
 		compact()
-		endEra() []weak.Pointer[era]
+		endEra() []endedEra
 		path() []any
 	}
 	causes [Closed - Cancelled + 1]atomic.Int64 // how many ended, by cause

@@ -45,7 +45,7 @@ type Topic[E any] struct {
 	building atomic.Bool
 
 	era   atomic.Pointer[era]         // of the lists to come; changed under mu only
-	eras  []weak.Pointer[era]         // ended, and perhaps not over; guarded by mu
+	eras  []endedEra                  // ended, and perhaps not over; guarded by mu
 	keys  atomic.Pointer[keys[E]]     // its sub-topics; nil until there is one
 	feeds atomic.Pointer[[]anyTopic]  // interface topics that hear the events too
 	kept  atomic.Pointer[retained[E]] // nil until Retain
@@ -106,7 +106,7 @@ func (w weakTopic[E]) path() []any {
 	return nil
 }
 
-func (w weakTopic[E]) endEra() []weak.Pointer[era] {
+func (w weakTopic[E]) endEra() []endedEra {
 	if t := w.p.Value(); t != nil {
 		return t.endEra()
 	}
@@ -125,7 +125,7 @@ func (t *Topic[E]) source() *origin {
 		if t.stoppable || t.guarded() {
 			t.mode.Or(modeCareful)
 		}
-		t.era.Store(&era{t})
+		t.era.Store(newEra(t))
 	}
 	return t.origin
 }

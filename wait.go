@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"weak"
 )
@@ -15,16 +16,47 @@ import (
 // collector tells when nobody is inside a handler any more, at no cost for those who publish.
 // The idea is that of a grace period in read-copy-update, with reachability for its clock.
 type era struct {
-	topic any // kept alive too, for those who look for the era
+	topic any            // kept alive too, for those who look for the era
+	left  *atomic.Uint32 // with the race detector only: how many publishes are over
+}
+
+func newEra(topic any) *era {
+	e := &era{topic: topic}
+	if raceEnabled {
+		e.left = new(atomic.Uint32)
+	}
+	return e
+}
+
+// leave tells the race detector that what a publish did comes before what follows CloseWait. The
+// collector has stopped every goroutine between the two, but the detector does not see that.
+func (e *era) leave() { e.left.Add(1) }
+
+// endedEra is an era to wait for.
+type endedEra struct {
+	era  weak.Pointer[era]
+	left *atomic.Uint32
+}
+
+// over reports whether the last publish of the era has ended.
+func (e endedEra) over() bool {
+	if e.era.Value() != nil {
+		return false
+	}
+	if raceEnabled {
+		e.left.Load()
+	}
+	return true
 }
 
 // endEra begins a new era, and returns those to wait for: the last one, and earlier ones that
 // others have ended and that are not over.
-func (t *Topic[E]) endEra() []weak.Pointer[era] {
+func (t *Topic[E]) endEra() []endedEra {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.eras = append(alive(t.eras), weak.Make(t.era.Load()))
-	t.era.Store(&era{t})
+	old := t.era.Load()
+	t.eras = append(slices.DeleteFunc(t.eras, endedEra.over), endedEra{weak.Make(old), old.left})
+	t.era.Store(newEra(t))
 	if l := t.head.Load(); l != nil {
 		next := *l
 		next.era = t.era.Load()
@@ -67,7 +99,7 @@ func (s *Subscription) CancelWait(ctx context.Context) error {
 
 // waitFor ends the eras of topics and waits for them.
 func waitFor(ctx context.Context, origins []*origin) error {
-	var eras []weak.Pointer[era]
+	var eras []endedEra
 	for _, o := range origins {
 		eras = append(eras, o.topic.endEra()...)
 	}
@@ -78,7 +110,7 @@ func waitFor(ctx context.Context, origins []*origin) error {
 	began := time.Now()
 	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		runtime.GC()
-		if eras = alive(eras); len(eras) == 0 {
+		if eras = slices.DeleteFunc(eras, endedEra.over); len(eras) == 0 {
 			return nil
 		}
 		if inside && time.Since(began) > insideLimit {
@@ -90,17 +122,6 @@ func waitFor(ctx context.Context, origins []*origin) error {
 		case <-time.After(pause):
 		}
 	}
-}
-
-// alive returns those eras that are not over.
-func alive(eras []weak.Pointer[era]) []weak.Pointer[era] {
-	left := eras[:0]
-	for _, e := range eras {
-		if e.Value() != nil {
-			left = append(left, e)
-		}
-	}
-	return left
 }
 
 // insideHandler reports whether the exported function that is calling it, through skip-1 others,

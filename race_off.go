@@ -1,0 +1,5 @@
+//go:build !race
+
+package weakbus
+
+const raceEnabled = false
