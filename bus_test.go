@@ -3,6 +3,7 @@
 package weakbus_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"testing"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/weakbus/weakbus"
 )
+
+// noContext is what a caller passes by mistake.
+var noContext context.Context
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -142,6 +142,6 @@ func TestEvents_EachLoopSubscribesAnew(t *testing.T) {
 			break
 		}
 	}
-	assert.Panics(t, func() { weakbus.Events[note](nil, bus) }) //nolint:staticcheck
+	assert.Panics(t, func() { weakbus.Events[note](noContext, bus) })
 	assert.Panics(t, func() { weakbus.Events[note](t.Context(), (*weakbus.Bus)(nil)) })
 }

@@ -195,6 +195,13 @@ func (ks *keys[E]) each(do func(*Topic[E])) {
 	})
 }
 
+// settle waits for pins under way: afterwards, whoever links a sub-topic has either stored it, or
+// sees what was done before.
+func (ks *keys[E]) settle() {
+	ks.mu.Lock()
+	defer ks.mu.Unlock()
+}
+
 func (ks *keys[E]) empty() bool { return ks.n.Load() == 0 }
 
 // path returns the keys of a sub-topic, outermost first, and nil for any other topic.

@@ -418,7 +418,7 @@ func TestQueue_MisusePanics(t *testing.T) {
 		"weakbus: PostTo: nil *Topic":                func() { _ = weakbus.PostTo[note](q, nil, note{}) },
 		"weakbus: Capacity: capacity 0":              func() { weakbus.Capacity(0) },
 		"weakbus: WhenFull: Overflow(9) is none of ": func() { weakbus.WhenFull(9) },
-		"weakbus: Run: nil context":                  func() { _ = q.Run(nil) }, //nolint:staticcheck
+		"weakbus: Run: nil context":                  func() { _ = q.Run(noContext) },
 	} {
 		func() {
 			defer func() { assert.Contains(t, fmt.Sprint(recover()), message) }()

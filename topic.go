@@ -365,9 +365,7 @@ func (t *Topic[E]) close() {
 	}
 	t.mu.Unlock()
 	if ks := t.keys.Load(); ks != nil {
-		// Whoever links a sub-topic either saw the bus closed, or has stored it by now.
-		ks.mu.Lock()
-		ks.mu.Unlock() //nolint:staticcheck // a barrier
+		ks.settle()
 		ks.each((*Topic[E]).close)
 	}
 	if l == nil {
