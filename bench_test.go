@@ -258,7 +258,7 @@ func BenchmarkPublishOnBus(b *testing.B) {
 		benchLoop(b, fmt.Sprintf("n=%d/bus", n), func(e tick) { weakbus.Publish(bus, e) })
 		manyTopics(bus)
 		benchLoop(b, fmt.Sprintf("n=%d/bus of 20 topics", n), func(e tick) { weakbus.Publish(bus, e) })
-		benchLoop(b, fmt.Sprintf("n=%d/bus of 20 topics, last", n), func(tick) { weakbus.Publish(bus, [19]int8{}) })
+		benchLoop(b, fmt.Sprintf("n=%d/bus of 20 topics, last", n), func(tick) { weakbus.Publish(bus, (*[19]int8)(nil)) })
 		runtime.KeepAlive(ps)
 	}
 	p := players(1)[0]
@@ -268,25 +268,25 @@ func BenchmarkPublishOnBus(b *testing.B) {
 }
 
 func manyTopics(bus *weakbus.Bus) {
-	weakbus.TopicOf[[1]int8](bus)
-	weakbus.TopicOf[[2]int8](bus)
-	weakbus.TopicOf[[3]int8](bus)
-	weakbus.TopicOf[[4]int8](bus)
-	weakbus.TopicOf[[5]int8](bus)
-	weakbus.TopicOf[[6]int8](bus)
-	weakbus.TopicOf[[7]int8](bus)
-	weakbus.TopicOf[[8]int8](bus)
-	weakbus.TopicOf[[9]int8](bus)
-	weakbus.TopicOf[[10]int8](bus)
-	weakbus.TopicOf[[11]int8](bus)
-	weakbus.TopicOf[[12]int8](bus)
-	weakbus.TopicOf[[13]int8](bus)
-	weakbus.TopicOf[[14]int8](bus)
-	weakbus.TopicOf[[15]int8](bus)
-	weakbus.TopicOf[[16]int8](bus)
-	weakbus.TopicOf[[17]int8](bus)
-	weakbus.TopicOf[[18]int8](bus)
-	weakbus.TopicOf[[19]int8](bus)
+	weakbus.TopicOf[*[1]int8](bus)
+	weakbus.TopicOf[*[2]int8](bus)
+	weakbus.TopicOf[*[3]int8](bus)
+	weakbus.TopicOf[*[4]int8](bus)
+	weakbus.TopicOf[*[5]int8](bus)
+	weakbus.TopicOf[*[6]int8](bus)
+	weakbus.TopicOf[*[7]int8](bus)
+	weakbus.TopicOf[*[8]int8](bus)
+	weakbus.TopicOf[*[9]int8](bus)
+	weakbus.TopicOf[*[10]int8](bus)
+	weakbus.TopicOf[*[11]int8](bus)
+	weakbus.TopicOf[*[12]int8](bus)
+	weakbus.TopicOf[*[13]int8](bus)
+	weakbus.TopicOf[*[14]int8](bus)
+	weakbus.TopicOf[*[15]int8](bus)
+	weakbus.TopicOf[*[16]int8](bus)
+	weakbus.TopicOf[*[17]int8](bus)
+	weakbus.TopicOf[*[18]int8](bus)
+	weakbus.TopicOf[*[19]int8](bus)
 }
 
 func BenchmarkPublishToNobody(b *testing.B) {

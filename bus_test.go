@@ -209,16 +209,16 @@ type boxed[T any] struct{ v T }
 func TestTopicOf_ReturnsOneTopicForEachTypeOfManyTypes(t *testing.T) {
 	bus := weakbus.New()
 	topics := []any{
-		weakbus.TopicOf[int8](bus), weakbus.TopicOf[int16](bus), weakbus.TopicOf[int32](bus), weakbus.TopicOf[int64](bus),
-		weakbus.TopicOf[uint8](bus), weakbus.TopicOf[uint16](bus), weakbus.TopicOf[uint32](bus), weakbus.TopicOf[uint64](bus),
-		weakbus.TopicOf[string](bus), weakbus.TopicOf[[]byte](bus), weakbus.TopicOf[bool](bus), weakbus.TopicOf[error](bus),
+		weakbus.TopicOf[*int8](bus), weakbus.TopicOf[*int16](bus), weakbus.TopicOf[*int32](bus), weakbus.TopicOf[*int64](bus),
+		weakbus.TopicOf[*uint8](bus), weakbus.TopicOf[*uint16](bus), weakbus.TopicOf[*uint32](bus), weakbus.TopicOf[*uint64](bus),
+		weakbus.TopicOf[*string](bus), weakbus.TopicOf[[]byte](bus), weakbus.TopicOf[*bool](bus), weakbus.TopicOf[error](bus),
 	}
 	seen := map[any]bool{}
 	for _, topic := range topics {
 		seen[topic] = true
 	}
 	assert.Len(t, seen, len(topics))
-	assert.Same(t, topics[0], weakbus.TopicOf[int8](bus))
+	assert.Same(t, topics[0], weakbus.TopicOf[*int8](bus))
 	assert.Same(t, topics[9], weakbus.TopicOf[[]byte](bus))
 
 	heard := 0
