@@ -35,7 +35,8 @@
 //
 // [Publish] calls the handlers on the publisher's goroutine, by priority, then in the order of
 // subscribing. Handlers may publish, subscribe, cancel and close whatever they like; no lock is
-// held while they run. Publishing takes no lock and allocates nothing. Everything is safe for
+// held while they run. Publishing allocates nothing, and takes no lock unless the topic retains its
+// last event. Everything is safe for
 // concurrent use; concurrent publishes may run one handler concurrently.
 //
 // # Routing

@@ -18,7 +18,7 @@ import (
 // unless the bus has OnPanic. Errors of handlers that return one are logged to
 // slog.Default(); use PublishContext to get them.
 //
-// Publish takes no lock. Concurrent publishes may run the same handler concurrently. While it
+// Publish takes no lock, but for a short one where the topic retains. Concurrent publishes may run the same handler concurrently. While it
 // runs, it keeps the topic's other subscribers from being collected.
 func (t *Topic[E]) Publish(event E) int {
 	return t.deliver(t.head.Load(), event, false) // small enough to be inlined

@@ -59,16 +59,18 @@ const (
 
 // list is the subscribers of a topic at one moment, in the order of delivery. It is immutable.
 type list[E any] struct {
-	chunks     []chunk[E]
-	last       int                       // slots of the last chunk that belong to this list
-	n          int                       // slots in all
-	joints     int                       // neighbouring chunks that a compaction would join
-	clean      uint64                    // the epoch at which all were active; 0: at none
-	generation uint64                    // appending keeps it, anything else starts a new one
-	added      uint64                    // how many were ever added; a compaction adds none
-	mode       uint32                    // the topic's, so that a publish finds it here
-	era        *era                      // alive while a publish is under way; see CloseWait
-	snapshot   weak.Pointer[snapshot[E]] // the only reference to it between publishes; see S1
+	// What every publish reads comes first.
+	snapshot weak.Pointer[snapshot[E]] // the only reference to it between publishes; see S1
+	n        int                       // slots in all
+	mode     uint32                    // the topic's, so that a publish finds it here
+	chunks   []chunk[E]
+	last     int    // slots of the last chunk that belong to this list
+	clean    uint64 // the epoch at which all were active; 0: at none
+
+	joints     int    // neighbouring chunks that a compaction would join
+	generation uint64 // appending keeps it, anything else starts a new one
+	added      uint64 // how many were ever added; a compaction adds none
+	era        *era   // alive while a publish is under way; see CloseWait
 }
 
 // upTo returns how many slots of chunk k belong to the list.
