@@ -39,10 +39,13 @@ type Topic[E any] struct {
 	origin    *origin
 	stoppable bool // events may be stoppers
 
-	mu       sync.Mutex // serialises writers of head
-	closed   bool       // guarded by mu
-	cursor   atomic.Uint64
-	building atomic.Bool
+	mu     sync.Mutex // serialises writers of head
+	closed bool       // guarded by mu
+	cursor atomic.Uint64
+
+	building atomic.Bool   // somebody has walks, and may build a snapshot
+	walks    uint32        // weak walks since the last one was built
+	patience atomic.Uint32 // how many there are to be; see minPatience
 
 	era   atomic.Pointer[era]         // of the lists to come; changed under mu only
 	eras  []endedEra                  // ended, and perhaps not over; guarded by mu
@@ -211,15 +214,7 @@ func insert[C, T, H, E any, P carrier[C, T, H, E]](l *list[E], at int, before P,
 	}
 	c.base().used.Store(int32(len(c.base().slots)))
 	l.generation++
-	l.snapshot = l.blank()
-}
-
-// blank returns the list's snapshot if that is blank, which is right for any generation.
-func (l *list[E]) blank() (none weak.Pointer[snapshot[E]]) {
-	if s := l.snapshot.Value(); s != nil && s.n == 0 {
-		return l.snapshot
-	}
-	return none
+	l.snapshot = weak.Pointer[snapshot[E]]{}
 }
 
 // look examines the next n subscribers, round robin, for receivers that were collected. With
@@ -308,7 +303,6 @@ func (t *Topic[E]) rewrite() (emptied bool) {
 		added:      l.added,
 		mode:       l.mode,
 		era:        l.era,
-		snapshot:   l.blank(),
 	})
 	t.check()
 	return false
