@@ -73,17 +73,6 @@ func (c *plain[T, E]) upgrade(s *snapshot[E], n int) {
 	}
 }
 
-// receivers upgrades the first n slots, with nil for a receiver that was collected.
-func (c *store[T, H]) receivers(n int) []*T {
-	recv := make([]*T, n)
-	for i := range recv {
-		if recv[i] = c.slots[i].recv.Value(); recv[i] == nil {
-			c.slots[i].sub.collected()
-		}
-	}
-	return recv
-}
-
 func (g *strong[T, E]) size() int               { return len(g.calls) }
 func (g *strong[T, E]) sub(i int) *Subscription { return g.chunk.sub(i) }
 func (g *strong[T, E]) label(int) string        { return "" }
@@ -147,24 +136,30 @@ func (g *strong[T, E]) call(_ *Topic[E], i int, _ context.Context, event E) (boo
 }
 
 // strongOptioned is the counterpart of an optioned chunk.
-type strongOptioned[T, E any] struct {
-	recv  []*T // nil where the receiver had been collected
-	chunk *optioned[T, E]
+type strongOptioned[E any] struct {
+	recv  []any // nil where the receiver had been collected
+	chunk *optioned[E]
 }
 
-func (c *optioned[T, E]) upgrade(s *snapshot[E], n int) {
-	s.segments = append(s.segments, &strongOptioned[T, E]{c.receivers(n), c})
+func (c *optioned[E]) upgrade(s *snapshot[E], n int) {
+	recv := make([]any, n)
+	for i := range recv {
+		if recv[i] = c.slots[i].sub.anchor.value(); recv[i] == nil {
+			c.slots[i].sub.collected()
+		}
+	}
+	s.segments = append(s.segments, &strongOptioned[E]{recv, c})
 }
 
-func (g *strongOptioned[T, E]) size() int               { return len(g.recv) }
-func (g *strongOptioned[T, E]) sub(i int) *Subscription { return g.chunk.sub(i) }
-func (g *strongOptioned[T, E]) label(i int) string      { return g.chunk.label(i) }
+func (g *strongOptioned[E]) size() int               { return len(g.recv) }
+func (g *strongOptioned[E]) sub(i int) *Subscription { return g.chunk.sub(i) }
+func (g *strongOptioned[E]) label(i int) string      { return g.chunk.label(i) }
 
-func (g *strongOptioned[T, E]) run(t *Topic[E], _ uint64, from, to int, event E) int {
+func (g *strongOptioned[E]) run(t *Topic[E], _ uint64, from, to int, event E) int {
 	return runEach(g, t, from, to, event)
 }
 
-func (g *strongOptioned[T, E]) call(t *Topic[E], i int, ctx context.Context, event E) (bool, error) {
+func (g *strongOptioned[E]) call(t *Topic[E], i int, ctx context.Context, event E) (bool, error) {
 	if g.recv[i] == nil {
 		return false, nil
 	}
