@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -109,20 +110,22 @@ func checkOverflow(function string, overflow Overflow) {
 	}
 }
 
-// buffer is a bounded queue of events for one consumer. The consumer moves some at a time to
-// taken and claims them there one by one, without mu, so that it seldom meets the publishers. What
-// is not claimed yet still waits: it counts, and an overflow may drop it by claiming it first.
+// buffer is a bounded queue of events for one consumer. The consumer takes all there is at once and
+// claims it one by one, so that it meets publishers at the mutex once for many events. What it
+// has not claimed still counts as waiting, and may be dropped.
 type buffer[V any] struct {
 	mu       sync.Mutex
-	ring     ring[V]
 	capacity int
 	overflow Overflow
+	ring     ring[V]
+	lent     int           // the length of taken
 	over     bool          // accepts no more
 	room     chan struct{} // a baton for those who wait for room; closed when over
 	waiting  int           // how many those are
 	dropped  int
 
-	taken   []V          // older than the ring; replaced by the consumer, under mu
+	_       [64]byte     // what the consumer writes is on another cache line than what publishers do
+	taken   ring[V]      // older than the ring; exchanged for it by the consumer, under mu
 	next    atomic.Int64 // the first of taken that is not claimed
 	blocked atomic.Int32 // who waits for room, or is about to, without mu
 }
@@ -159,16 +162,16 @@ func (b *buffer[V]) put(ctx context.Context, v V, stalled func()) (accepted bool
 
 // full reports whether capacity events wait. The caller holds mu.
 func (b *buffer[V]) full() bool {
-	return b.ring.n+len(b.taken) >= b.capacity && b.waits() >= b.capacity
+	return b.ring.n+b.lent >= b.capacity && b.waits() >= b.capacity
 }
 
 // waits returns how many events wait. The caller holds mu.
-func (b *buffer[V]) waits() int { return b.ring.n + max(0, len(b.taken)-int(b.next.Load())) }
+func (b *buffer[V]) waits() int { return b.ring.n + max(0, b.lent-int(b.next.Load())) }
 
 // dropOldest drops the oldest event, unless the consumer has claimed it meanwhile. The caller
 // holds mu.
 func (b *buffer[V]) dropOldest() (n int) {
-	if int(b.next.Load()) >= len(b.taken) {
+	if int(b.next.Load()) >= b.lent {
 		b.ring.pop()
 		return 1
 	}
@@ -182,21 +185,21 @@ func (b *buffer[V]) dropOldest() (n int) {
 func (b *buffer[V]) clear() (n int) {
 	n = b.ring.n
 	b.ring.clear()
-	if first := int(b.next.Swap(int64(len(b.taken)))); first < len(b.taken) {
-		n += len(b.taken) - first
-		clear(b.taken[first:])
+	for {
+		if _, ok := b.claim(); !ok {
+			return n
+		}
+		n++
 	}
-	return n
 }
 
 // claim takes the first of taken, if there is one. It is for the consumer, and for whoever holds mu.
 func (b *buffer[V]) claim() (v V, ok bool) {
 	i := int(b.next.Add(1) - 1)
-	if i >= len(b.taken) {
+	if i >= b.taken.n {
 		return v, false
 	}
-	v, b.taken[i] = b.taken[i], v // lets go of what it points to
-	return v, true
+	return b.taken.swap(i, v), true // lets go of what it points to
 }
 
 // take removes the oldest event. It is for the consumer only.
@@ -214,13 +217,13 @@ func (b *buffer[V]) take() (v V, ok bool) {
 	return b.refill()
 }
 
-// refill moves events from the ring to taken, of which nothing is left, and claims the first. The
+// refill exchanges taken, of which nothing is left, for the ring, and claims the first. The
 // caller holds mu.
 func (b *buffer[V]) refill() (v V, ok bool) {
-	b.taken = b.taken[:0]
-	for range min(batchSize, b.ring.n) {
-		b.taken = append(b.taken, b.ring.pop())
-	}
+	b.taken.head, b.taken.n = 0, 0
+	b.taken, b.ring = b.ring, b.taken
+	b.ring.trim(b.taken.n)
+	b.lent = b.taken.n
 	b.next.Store(0)
 	v, ok = b.claim()
 	b.pass()
@@ -386,6 +389,7 @@ func (m *mailbox[E]) deliverNext(t *Topic[E], h *optionedHandler[E], sub *Subscr
 	if l, ok = m.take(); ok {
 		return l, true
 	}
+	runtime.Gosched() // for a publisher that is at it: to start anew would cost more
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if l, ok = m.refill(); ok {

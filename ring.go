@@ -32,6 +32,13 @@ func (r *ring[V]) pop() V {
 // at returns the i-th oldest value.
 func (r *ring[V]) at(i int) V { return r.slots[(r.head+i)&(len(r.slots)-1)] }
 
+// swap puts v in the place of the i-th oldest value, and returns that.
+func (r *ring[V]) swap(i int, v V) V {
+	at := &r.slots[(r.head+i)&(len(r.slots)-1)]
+	v, *at = *at, v
+	return v
+}
+
 // clear removes all values, and the memory of a large ring.
 func (r *ring[V]) clear() {
 	if len(r.slots) > 1024 {
