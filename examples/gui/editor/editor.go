@@ -40,7 +40,7 @@ func New(doc *Document) *Editor {
 	e.text.ShowLineNumbers = true
 	e.scroll = container.NewScroll(e.text)
 	split := container.NewHSplit(e.scroll, e.side)
-	split.Offset = 0.62
+	split.Offset = 0.63
 	e.extend(e, container.NewBorder(e.toolbar(doc), e.input(doc), nil, nil, split))
 	e.follow(doc, "editor", e.show)
 	weakbus.SubscribeFunc(doc.bus, &e.subs, e.goTo, weakbus.Label("editor"))
@@ -135,5 +135,6 @@ func (e *Editor) goTo(g Goto) {
 func (e *Editor) mark(line int) {
 	if line >= 0 {
 		e.text.SetRowStyle(line, &widget.CustomTextGridStyle{BGColor: theme.Color(theme.ColorNameSelection)})
+		e.text.Refresh()
 	}
 }

@@ -100,6 +100,7 @@ func TestSearch_FindsLinesThatComeLater(t *testing.T) {
 	loop := newMainLoop(t)
 	_, doc := newDocument("a Rabbit", "a cat")
 	p := editor.NewSearch(doc)
+	p.Resize(fyne.NewSize(400, 400))
 	loop.run()
 	find(t, p, whichever[*widget.Entry]).SetText("rabbit")
 	assert.Contains(t, texts(p), "1: a Rabbit")

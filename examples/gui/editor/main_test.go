@@ -93,9 +93,24 @@ func alice(t *testing.T) string {
 // following returns how many widgets follow the document of bus.
 func following(bus *weakbus.Bus) int { return weakbus.TopicOf[editor.Changed](bus).Len() }
 
+// objects returns o and what is inside it, as it is drawn.
+func objects(o fyne.CanvasObject) []fyne.CanvasObject {
+	all, inside := []fyne.CanvasObject{o}, []fyne.CanvasObject(nil)
+	switch o := o.(type) {
+	case *fyne.Container:
+		inside = o.Objects
+	case fyne.Widget:
+		inside = test.WidgetRenderer(o).Objects()
+	}
+	for _, o := range inside {
+		all = append(all, objects(o)...)
+	}
+	return all
+}
+
 // find returns the first widget of type W inside o that is wanted.
 func find[W fyne.CanvasObject](t *testing.T, o fyne.CanvasObject, wanted func(W) bool) W {
-	for _, o := range test.LaidOutObjects(o) {
+	for _, o := range objects(o) {
 		if w, ok := o.(W); ok && wanted(w) {
 			return w
 		}
@@ -114,7 +129,7 @@ func tap(t *testing.T, o fyne.CanvasObject, name string) {
 // texts returns what the labels inside o say, a line each.
 func texts(o fyne.CanvasObject) string {
 	var all []string
-	for _, o := range test.LaidOutObjects(o) {
+	for _, o := range objects(o) {
 		if label, ok := o.(*widget.Label); ok {
 			all = append(all, label.Text)
 		}

@@ -11,9 +11,10 @@ import (
 // Panel is a widget beside the text that shows something about it until it is closed.
 //
 // A panel that is merely removed from its window is not gone: Fyne's cache of renderers keeps a
-// widget for about a minute after it was drawn last, and until then the panel would go on counting
-// and searching for nobody. So whoever removes a panel closes it. That the bus refers to a panel
-// weakly is the safety net: one that nobody closed is forgotten when Fyne has forgotten it.
+// widget for a minute after it was used last, and to hear of a change is a use. Until then the
+// panel would go on counting and searching for nobody. So whoever removes a panel closes it. That the bus
+// refers to a panel weakly is the safety net: one that nobody closed is forgotten when Fyne has
+// forgotten it.
 type Panel interface {
 	fyne.Widget
 

@@ -47,12 +47,14 @@ func TestPicture(t *testing.T) {
 	go func() { imported <- doc.Import(t.Context(), strings.NewReader(alice(t)), 0) }()
 	require.NoError(t, <-imported)
 	loop.run()
+	w.Resize(fyne.NewSize(1010, 580)) // without a frame loop, only this has everything laid out anew
 	find(t, e, whichever[*widget.List]).Select(2)
 
 	got := w.Canvas().Capture()
 	if *update {
 		var file bytes.Buffer
-		require.NoError(t, png.Encode(&file, got))
+		encoder := png.Encoder{CompressionLevel: png.BestCompression}
+		require.NoError(t, encoder.Encode(&file, got))
 		require.NoError(t, os.WriteFile(picture, file.Bytes(), 0o644))
 	}
 	file, err := os.Open(picture)
