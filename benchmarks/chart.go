@@ -1,14 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"image/color"
 	"math"
+	"os"
 	"slices"
 
 	"github.com/weakbus/weakbus/benchmarks/internal/peers"
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -74,23 +75,45 @@ func chartBars(cells map[string]cell, ps []peers.Peer) []bar {
 	return bars
 }
 
-// writeChart draws the bars to a file, whose name says in which format.
+// families stand in, in the SVG, where a viewer lacks the font that the plot was laid out with.
+// The first two have its measures.
+const families = "font-family:Liberation Sans,Arial,Helvetica,sans-serif"
+
+// writeChart writes the bars to an SVG file.
 func writeChart(path string, bars []bar) error {
+	p, err := newChart(bars)
+	if err != nil {
+		return fmt.Errorf("chart: %w", err)
+	}
+	height := vg.Length(len(bars))*vg.Points(19) + vg.Points(80)
+	svg, err := p.WriterTo(vg.Points(720), height, "svg")
+	if err != nil {
+		return fmt.Errorf("chart: %w", err)
+	}
+	var text bytes.Buffer
+	if _, err := svg.WriteTo(&text); err != nil {
+		return fmt.Errorf("chart: %w", err)
+	}
+	whole := bytes.ReplaceAll(text.Bytes(), []byte("font-family:Liberation Sans"), []byte(families))
+	return os.WriteFile(path, whole, 0o666)
+}
+
+func newChart(bars []bar) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = chartTitle
-	p.Title.TextStyle.Font.Size = vg.Points(13)
 	p.Title.Padding = vg.Points(8)
 	p.X.Label.Text = "nanoseconds for each subscriber, logarithmic"
 	p.X.Scale = plot.LogScale{}
 	p.X.Tick.Marker = powersOfTen{}
-	p.X.Min, p.X.Max = 0.5, math.Pow(10, math.Ceil(math.Log10(bars[0].ns*2)))
 	names := make([]string, len(bars))
 	for i, b := range bars {
 		names[i] = b.name
 	}
 	p.NominalY(names...)
-	p.Y.Tick.LineStyle.Width = 0
-	p.Y.Tick.Label.XAlign = draw.XRight
+	p.Y.Padding = vg.Points(12) // for a wider font than this one
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.XOffs, p.Legend.YOffs = vg.Points(350), -vg.Points(10)
+	p.Legend.Padding = vg.Points(3)
 	for _, g := range groups {
 		key := &barsOf{bars: bars, group: g.group, fill: g.color}
 		p.Add(key)
@@ -98,18 +121,15 @@ func writeChart(path string, bars []bar) error {
 	}
 	labels, err := valueLabels(bars)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.Add(labels)
-	p.Legend.Left = false
-	p.Legend.Top = true
-	p.Legend.XOffs = -vg.Points(8)
-	p.Legend.YOffs = -vg.Points(6)
-	height := vg.Length(len(bars))*vg.Points(19) + vg.Points(80)
-	if err := p.Save(vg.Points(720), height, path); err != nil {
-		return fmt.Errorf("chart: %w", err)
+	p.X.Min, p.X.Max = 0.5, math.Pow(10, math.Ceil(math.Log10(bars[0].ns*2)))
+	for _, style := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
+		style.Font.Variant, style.Font.Size = "Sans", vg.Points(11)
 	}
-	return nil
+	p.Title.TextStyle.Font.Size = vg.Points(14)
+	return p, nil
 }
 
 // barsOf draws the bars of one group. The bar chart of the plot library begins at zero, which a
@@ -154,7 +174,8 @@ func valueLabels(bars []bar) (*plotter.Labels, error) {
 	}
 	labels.Offset = vg.Point{X: vg.Points(4)}
 	for i := range labels.TextStyle {
-		labels.TextStyle[i] = text.Style{Color: color.Black, Font: font.From(plot.DefaultFont, vg.Points(10)), YAlign: draw.YCenter, Handler: plot.DefaultTextHandler}
+		style := &labels.TextStyle[i]
+		style.Font.Variant, style.Font.Size, style.YAlign = "Sans", vg.Points(10), draw.YCenter
 	}
 	return labels, nil
 }

@@ -18,7 +18,9 @@ require (
 	github.com/mustafaturan/bus/v3 v3.0.3
 	github.com/samber/ro v0.3.0
 	github.com/simonfxr/pubsub v0.0.5
+	github.com/stretchr/testify v1.12.1
 	github.com/weakbus/weakbus v0.0.0
+	go.uber.org/goleak v1.3.0
 	gonum.org/v1/plot v0.17.0
 	tailscale.com v1.102.5
 )
@@ -60,6 +62,7 @@ require (
 	github.com/prometheus/procfs v0.21.1 // indirect
 	github.com/samber/lo v1.52.0 // indirect
 	github.com/spaolacci/murmur3 v1.1.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	go4.org/mem v0.0.0-20240501181205-ae6ca9944745 // indirect
 	go4.org/netipx v0.0.0-20231129151722-fdeea329fbba // indirect
 	golang.org/x/crypto v0.54.0 // indirect

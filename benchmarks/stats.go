@@ -64,10 +64,12 @@ func unitOf(ns float64) unit {
 	}
 }
 
-// digits formats v with three significant digits, and without an exponent.
+// digits formats v with three significant digits or more, and without an exponent.
 func digits(v float64) string {
 	decimals := 0
 	switch {
+	case math.Abs(v) >= 1000:
+		return thousands(int(math.Round(v)))
 	case math.Abs(v) < 10:
 		decimals = 2
 	case math.Abs(v) < 100:

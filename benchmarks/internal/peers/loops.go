@@ -42,7 +42,7 @@ type weakCall struct {
 
 // weakLoop upgrades a weak pointer before each call.
 func weakLoop() Peer {
-	return Peer{Name: "bare loop, weak pointers", Kind: Reference, New: func() Bus {
+	return Peer{Name: "bare loop, weak", Kind: Reference, New: func() Bus {
 		var calls []weakCall
 		var mixed []func(Tick)
 		return Bus{

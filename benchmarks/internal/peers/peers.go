@@ -84,3 +84,15 @@ func Deferred() []Peer {
 		kelindar(), cskr(), broadcaster(), tailscale(), libp2p(), gochannel(),
 	}
 }
+
+// Checked returns the buses whose behaviour is compared: weakbus in each of its settings, and the
+// other libraries in the one that they are known for.
+func Checked() []Peer {
+	checked := []Peer{weakbusTopic(), weakbusQueue(), weakbusAsync()}
+	for _, p := range All() {
+		if p.Kind != Reference && p.Module != weakbusModule {
+			checked = append(checked, p)
+		}
+	}
+	return checked
+}

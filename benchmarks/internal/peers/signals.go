@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/maniartech/signals"
 )
@@ -23,13 +24,12 @@ func signalsAsync() Peer {
 
 func signalBus(signal signals.Signal[Tick]) Bus {
 	ctx := context.Background()
-	keys := 0
+	var keys atomic.Int64
 	return Bus{
 		Publish:          func(e Tick) { signal.Emit(ctx, e) },
 		SubscribeForever: func(r Receiver) { signal.AddListener(r.ContextHandler()) },
 		Subscribe: func(r Receiver) func() {
-			keys++
-			key := strconv.Itoa(keys)
+			key := strconv.FormatInt(keys.Add(1), 10)
 			signal.AddListener(r.ContextHandler(), key)
 			return func() { signal.RemoveListener(key) }
 		},

@@ -1,6 +1,10 @@
 package peers
 
-import "github.com/weakbus/weakbus"
+import (
+	"math"
+
+	"github.com/weakbus/weakbus"
+)
 
 const weakbusModule = "github.com/weakbus/weakbus"
 
@@ -31,10 +35,11 @@ func weakbusBus() Peer {
 	}}
 }
 
+// weakbusQueue has no bound, so that no event is refused.
 func weakbusQueue() Peer {
 	return Peer{Name: "weakbus, Post and Drain", Module: weakbusModule, Kind: Queued, New: func() Bus {
 		bus := weakbus.New()
-		queue := weakbus.NewQueue(bus)
+		queue := weakbus.NewQueue(bus, weakbus.Capacity(math.MaxInt))
 		return Bus{
 			Publish: func(e Tick) {
 				if err := weakbus.Post(queue, e); err != nil {
