@@ -74,6 +74,9 @@ func newRunner(s settings, progress io.Writer) *runner {
 
 // run measures, then checks, and writes what it found.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 2 && args[0] == weighCommand {
+		return weighHere(args[1], stdout)
+	}
 	s, err := parse(args, stderr)
 	if err != nil {
 		return err
@@ -85,7 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	r := newRunner(s, stderr)
 	out := r.all()
-	r.weights(out)
+	r.weights(ctx, out)
 	if err := publishResults(s, r, out, stdout); err != nil {
 		return err
 	}

@@ -125,6 +125,17 @@ func TestRun_WritesTablesAndChart(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(dir, "correctness.md"))
 }
 
+func TestWeigh_CountsWhatASubscriptionTakes(t *testing.T) {
+	ps := peers.All()
+	const n = 50_000
+	bare, ours := weigh(ps[0], n), weigh(ps[2], n)
+	assert.InDelta(t, 19, bare.Cold, 16) // two words, in a slice with room
+	assert.Greater(t, ours.Cold, bare.Cold)
+	assert.Positive(t, ours.Crowd)
+	assert.Positive(t, ours.Subscribe)
+	assert.Error(t, run(context.Background(), []string{weighCommand, "unheard of"}, io.Discard, io.Discard))
+}
+
 func TestRun_RefusesABadCommandLine(t *testing.T) {
 	for _, args := range [][]string{{"-run", "("}, {"-rounds", "-1"}, {"more"}, {"-unknown"}} {
 		assert.Error(t, run(context.Background(), args, io.Discard, io.Discard), args)

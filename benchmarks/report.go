@@ -146,7 +146,7 @@ func (out results) millionColumns() []column {
 	return []column{
 		{"a subscription", coldBytes, bytes},
 		{"after two publishes", warmBytes, bytes},
-		{"subscribing one", subscribed, nil},
+		{"subscribing one", millionCase, nil},
 		{"a collection", crowdGC, nil},
 		{"of one of the objects alone", crowdGC, func(p peers.Peer, s series) string {
 			return digits(s.median()/out[objectsGC][p.Name].median()) + "x"
@@ -174,7 +174,7 @@ const (
 	besideText   = "One subscribes and is cancelled while the others stay. What a library does on goroutines of its own after that is not in the time."
 	deferredText = "The time of one event until it is received. Handlers also lock a mutex, since some libraries run one handler concurrently, and count. " +
 		"With several events the publisher sends all before it waits, so that a library can batch them; queues that are sized by their user have room for 64."
-	millionText = "Bytes are what the process holds more than before, records of weak pointers included: after a collection, and after two publishes with what they left " +
+	millionText = "Each library in a process of its own. Bytes are what the process holds more than before, records of weak pointers included: after a collection, and after two publishes with what they left " +
 		"for the next collection. A collection is the median of five calls of runtime.GC in a row, also as a multiple of one before anybody subscribed."
 )
 

@@ -16,7 +16,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// A cancelled consumer ends at the dispatcher's next tick, of which there is none after Close.
 		goleak.IgnoreAnyFunction("github.com/kelindar/event.(*consumer[...]).Listen"),
-		// Its pool of workers, made by the first Emit to more than one listener, has no end.
+		// Its pool of workers, made by the first Emit to more than one listener, has no end. The compiler
+		// names it one way with the race detector and another without.
+		goleak.IgnoreAnyFunction("github.com/maniartech/signals.(*AsyncSignal[...]).ensureWorkerPool.func2.1"),
 		goleak.IgnoreAnyFunction("github.com/maniartech/signals.(*AsyncSignal[...]).ensureWorkerPool.func1.1"),
 	)
 }
@@ -60,6 +62,9 @@ func TestPeers_DeliverOnceToEach(t *testing.T) {
 				}
 				receive(t, b, latch, n)
 				receive(t, b, latch, n)
+				if racy(p) {
+					cancels = nil
+				}
 				leave(b, cancels)
 				for _, p := range players {
 					assert.Equal(t, 2, p.Points())
@@ -72,8 +77,8 @@ func TestPeers_DeliverOnceToEach(t *testing.T) {
 
 func TestPeers_CancelOne(t *testing.T) {
 	for name, p := range once() {
-		if p.Kind == Reference || p.Module == eventBusModule {
-			continue // no cancellation, and one that finds the wrong subscription
+		if p.Kind == Reference || p.Module == eventBusModule || racy(p) {
+			continue // no cancellation, one that finds the wrong subscription, and one that races
 		}
 		t.Run(name, func(t *testing.T) {
 			b, latch := p.New(), NewLatch()
@@ -105,6 +110,10 @@ func TestPeers_SubscribeForeverDelivers(t *testing.T) {
 	}
 }
 
+// racy reports whether cancelling races with the library's own goroutines.
+func racy(p Peer) bool { return p.Module == gookitModule && p.Kind == Async }
+
+// leave cancels and closes.
 func leave(b Bus, cancels []func()) {
 	for _, cancel := range cancels {
 		if cancel != nil {
