@@ -141,12 +141,12 @@ func (r *runner) all() results {
 	ps := peers.All()
 	for _, n := range r.upTo(publishSizes) {
 		r.compare(out, caseName("publish", n), ps, r.roundsFor(n), func(p peers.Peer) (float64, error) {
-			return r.publish(p, n, oneType)
+			return r.sized(n).publish(p, n, oneType)
 		})
 	}
 	for _, n := range r.upTo(mixSizes) {
 		r.compare(out, caseName("mix", n), ps, r.roundsFor(n), func(p peers.Peer) (float64, error) {
-			return r.publish(p, n, manyTypes())
+			return r.sized(n).publish(p, n, manyTypes())
 		})
 	}
 	r.compare(out, "nobody", ps, r.rounds, r.nobody)
@@ -196,6 +196,16 @@ func (r *runner) upTo(sizes []int) []int {
 		}
 	}
 	return fit
+}
+
+// sized measures large crowds for longer: a publish takes so long that few would be measured.
+func (r *runner) sized(n int) *runner {
+	if n < 100_000 {
+		return r
+	}
+	longer := *r
+	longer.target *= 4
+	return &longer
 }
 
 // roundsFor gives large crowds fewer rounds: to make them takes longer than to measure them.

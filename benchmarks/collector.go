@@ -122,7 +122,7 @@ func weigh(p peers.Peer, n int) (w weight) {
 // collection returns the median time of a collection.
 func collection() float64 {
 	var times series
-	for range 5 {
+	for range 3 {
 		start := time.Now()
 		runtime.GC()
 		times = append(times, float64(time.Since(start)))

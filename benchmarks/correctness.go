@@ -58,13 +58,13 @@ const (
 		"**n/a**: the library has no such thing, or its handlers run concurrently, so that there is no order to ask for."
 )
 
-// askAll asks as many libraries at once as there are cores.
+// askAll asks twice as many questions at once as there are cores: most of the time a probe waits.
 func askAll(ctx context.Context, probe string, only *regexp.Regexp, progress io.Writer) ([][]string, error) {
 	var rows [][]string
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	slots := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	for _, p := range peers.Checked() {
 		if !only.MatchString(p.Name) {
 			continue

@@ -15,7 +15,7 @@
 // # How it measures
 //
 // All libraries are measured in one process. In each round of a case every library has one turn,
-// with a bus and receivers of its own, after a garbage collection; then the next round begins. So
+// with a bus and receivers of its own, after a garbage collection; the next round has another order. So
 // what else happens on the machine, and where objects happen to lie, meets all of them. The tables
 // give the median of the rounds, and the range. Only what a million subscriptions weigh is measured
 // in a process for each library.

@@ -47,7 +47,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	}
 	flags.Func("run", "run only the cases that match this `regexp`: publish/1000, mix/10, correctness ...", pattern(&s.cases))
 	flags.Func("peers", "run only the libraries whose name matches this `regexp`", pattern(&s.peers))
-	flags.IntVar(&s.rounds, "rounds", 0, "how often to measure each library (default 7, 2 with -quick)")
+	flags.IntVar(&s.rounds, "rounds", 0, "how often to measure each library (default 9, 2 with -quick)")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
@@ -62,7 +62,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 
 // newRunner returns a runner for the settings.
 func newRunner(s settings, progress io.Writer) *runner {
-	r := &runner{cases: s.cases, peers: s.peers, rounds: 7, target: 20 * time.Millisecond, largest: million, progress: progress}
+	r := &runner{cases: s.cases, peers: s.peers, rounds: 9, target: 15 * time.Millisecond, largest: million, progress: progress}
 	if s.quick {
 		r.rounds, r.target, r.largest = 2, time.Millisecond, 1_000
 	}

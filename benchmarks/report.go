@@ -34,11 +34,15 @@ func (out results) tabulate(title, text string, ps []peers.Peer, columns []colum
 		return nil
 	}
 	for _, p := range ps {
-		row := []string{rowName(p)}
+		row, known := []string{rowName(p)}, false
 		for _, col := range measured {
+			_, has := out[col.name][p.Name]
+			known = known || has
 			row = append(row, out.text(p, col, &notes))
 		}
-		t.rows = append(t.rows, row)
+		if known {
+			t.rows = append(t.rows, row)
+		}
 	}
 	t.notes = notes.lines()
 	return t
@@ -175,13 +179,13 @@ const (
 	deferredText = "The time of one event until it is received. Handlers also lock a mutex, since some libraries run one handler concurrently, and count. " +
 		"With several events the publisher sends all before it waits, so that a library can batch them; queues that are sized by their user have room for 64."
 	millionText = "Each library in a process of its own. Bytes are what the process holds more than before, records of weak pointers included: after a collection, and after two publishes with what they left " +
-		"for the next collection. A collection is the median of five calls of runtime.GC in a row, also as a multiple of one before anybody subscribed."
+		"for the next collection. A collection is the median of three calls of runtime.GC in a row, also as a multiple of one before anybody subscribed."
 )
 
 // environment says what the numbers depend on.
 func environment(rounds int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s, %s/%s, %d cores of %s. %d rounds, fewer for 100,000 and more; in each round every library is measured once.\n\n",
+	fmt.Fprintf(&b, "%s, %s, %s/%s, %d cores of %s. %d rounds, fewer for 100,000 and more; in each round every library is measured once, in another order.\n\n",
 		time.Now().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), processor(), rounds)
 	b.WriteString("Versions: ")
 	for i, v := range versions() {

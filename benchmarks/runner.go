@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"regexp"
 	"runtime"
 	"time"
@@ -46,7 +47,7 @@ const (
 func (u unfit) Error() string { return string(u) }
 
 // compare measures each peer once in each round, so that what changes on the machine meanwhile
-// meets all of them.
+// meets all of them, and in another order each time, since a peer may leave work behind for the next.
 func (r *runner) compare(out results, name string, ps []peers.Peer, rounds int, measure func(peers.Peer) (float64, error)) {
 	if !r.cases.MatchString(name) {
 		return
@@ -54,8 +55,10 @@ func (r *runner) compare(out results, name string, ps []peers.Peer, rounds int, 
 	cells := map[string]cell{}
 	out[name] = cells
 	start := time.Now()
+	shuffle := rand.New(rand.NewPCG(1, 2))
 	for range rounds {
-		for _, p := range ps {
+		for _, i := range shuffle.Perm(len(ps)) {
+			p := ps[i]
 			if !r.peers.MatchString(p.Name) || cells[p.Name].reason != "" {
 				continue
 			}
