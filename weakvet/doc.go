@@ -1,0 +1,2 @@
+// Command weakvet finds mistakes with package weakbus.
+package main
