@@ -16,7 +16,9 @@ var GlobalScope = newAnalyzer("globalscope", `report package-level scopes that k
 
 A Scope keeps the functions of its subscriptions, and they what they capture. Under a Scope at
 package level that is never closed, the object whose method or constructor subscribes stays for
-as long as the program.`, func(pass *analysis.Pass, c *code) {
+as long as the program.`, findGlobalScope)
+
+func findGlobalScope(pass *analysis.Pass, c *code) {
 	for _, s := range c.subs {
 		scope := c.globalScope(s.owner)
 		if !s.scoped || scope == nil || c.closes(scope) {
@@ -39,7 +41,7 @@ as long as the program.`, func(pass *analysis.Pass, c *code) {
 					"make the Scope a field of %s", scope.Name(), name, types.TypeString(types.Unalias(pointedType(p.v)), types.RelativeTo(pass.Pkg)))})
 		}
 	}
-})
+}
 
 func pointedType(v *types.Var) types.Type {
 	if t := elem(v.Type()); t != nil {

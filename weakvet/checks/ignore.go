@@ -3,6 +3,7 @@ package checks
 import (
 	"go/ast"
 	"go/token"
+	"iter"
 	"slices"
 	"strings"
 
@@ -15,49 +16,59 @@ const directive = "//weakvet:ignore"
 //
 //	//weakvet:ignore NAMES REASON
 //
-// on the line of the report or on the line before, with the names of analyzers separated by
-// commas. Without a reason it silences nothing, and the report says why.
+// on the line of the report, on the line before, or in the doc comment of the function or of the
+// package clause of the file. NAMES are the names of analyzers, separated by commas. Without a
+// reason it silences nothing, and the report says why.
 func obeying(pass *analysis.Pass) *analysis.Pass {
 	copied := *pass
 	copied.Report = func(d analysis.Diagnostic) {
-		switch names, reason, found := ignored(pass, d.Pos); {
-		case found && reason == "":
+		for names, reason := range directives(pass, d.Pos) {
+			if !slices.Contains(strings.Split(names, ","), pass.Analyzer.Name) {
+				continue
+			}
+			if reason != "" {
+				return
+			}
 			d.Message += " (" + directive + " takes the name of the analyzer and a reason)"
-		case found && slices.Contains(strings.Split(names, ","), pass.Analyzer.Name):
-			return
 		}
 		pass.Report(d)
 	}
 	return &copied
 }
 
-// ignored returns what the directive for pos says.
-func ignored(pass *analysis.Pass, pos token.Pos) (names, reason string, found bool) {
-	line := pass.Fset.Position(pos).Line
-	for _, file := range pass.Files {
-		if !within(pos, file) {
-			continue
-		}
-		for comment := range comments(file) {
-			if rest, ok := strings.CutPrefix(comment.Text, directive); ok && (rest == "" || rest[0] == ' ') {
-				if at := pass.Fset.Position(comment.Pos()).Line; at == line || at == line-1 {
-					names, reason, _ = strings.Cut(strings.TrimSpace(rest), " ")
-					return names, strings.TrimSpace(reason), true
+// directives yields names and reason of the directives for pos.
+func directives(pass *analysis.Pass, pos token.Pos) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		line := pass.Fset.Position(pos).Line
+		for _, file := range pass.Files {
+			if !within(pos, file) {
+				continue
+			}
+			doc := documentation(file, pos)
+			for _, group := range file.Comments {
+				for _, comment := range group.List {
+					rest, ok := strings.CutPrefix(comment.Text, directive+" ")
+					at := pass.Fset.Position(comment.Pos()).Line
+					if !ok || at != line && at != line-1 && !slices.Contains(doc, group) {
+						continue
+					}
+					names, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
+					if !yield(names, strings.TrimSpace(reason)) {
+						return
+					}
 				}
 			}
 		}
 	}
-	return "", "", false
 }
 
-func comments(file *ast.File) func(yield func(*ast.Comment) bool) {
-	return func(yield func(*ast.Comment) bool) {
-		for _, group := range file.Comments {
-			for _, comment := range group.List {
-				if !yield(comment) {
-					return
-				}
-			}
+// documentation returns the doc comments of the file and of the function around pos.
+func documentation(file *ast.File, pos token.Pos) []*ast.CommentGroup {
+	doc := []*ast.CommentGroup{file.Doc}
+	for _, decl := range file.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && within(pos, f) {
+			doc = append(doc, f.Doc)
 		}
 	}
+	return doc
 }

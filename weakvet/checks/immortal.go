@@ -13,7 +13,9 @@ var Immortal = newAnalyzer("immortal", `report handlers that keep their own rece
 
 The bus holds the receiver of Subscribe weakly, but it holds the handler, and the functions given
 to Filter and Via, strongly. One that captures the receiver, or is a method value of it, keeps it
-alive for as long as the bus.`, func(pass *analysis.Pass, c *code) {
+alive for as long as the bus.`, findImmortal)
+
+func findImmortal(pass *analysis.Pass, c *code) {
 	for _, s := range c.subs {
 		p, ok := c.pointee(s.owner)
 		if !ok || c.ownsSource(s, p) {
@@ -28,7 +30,7 @@ alive for as long as the bus.`, func(pass *analysis.Pass, c *code) {
 			}
 		}
 	}
-})
+}
 
 // ownsSource reports whether the source belongs to p: then both are collected together.
 func (c *code) ownsSource(s *subscription, p place) bool {

@@ -13,7 +13,9 @@ import (
 var Retained = newAnalyzer("retained", `report retained events that point to a subscriber
 
 A topic with Retain keeps its last event, and so all that the event points to: a subscriber that
-was dropped lives on until the next event.`, func(pass *analysis.Pass, c *code) {
+was dropped lives on until the next event.`, findRetained)
+
+func findRetained(pass *analysis.Pass, c *code) {
 	receivers := c.receivers()
 	for cur := range c.root.Preorder((*ast.CallExpr)(nil)) {
 		call := cur.Node().(*ast.CallExpr)
@@ -38,7 +40,7 @@ was dropped lives on until the next event.`, func(pass *analysis.Pass, c *code) 
 			"the retained %s keeps a subscriber alive: %s; let the event carry an identifier or a weak.Pointer[%s]",
 			types.TypeString(event, qualifier), w.describe(event, qualifier), types.TypeString(w.found, qualifier))})
 	}
-})
+}
 
 // receivers returns the types that the package subscribes.
 func (c *code) receivers() (named []types.Type) {

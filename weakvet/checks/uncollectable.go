@@ -11,7 +11,9 @@ import (
 var Uncollectable = newAnalyzer("uncollectable", `report receivers that are never collected
 
 The runtime gives all values of size zero one address, and allocates values of less than 16 bytes
-without pointers in batches. Subscribe panics on receivers of such types.`, func(pass *analysis.Pass, c *code) {
+without pointers in batches. Subscribe panics on receivers of such types.`, findUncollectable)
+
+func findUncollectable(pass *analysis.Pass, c *code) {
 	for _, s := range c.subs {
 		if s.scoped {
 			continue
@@ -22,7 +24,7 @@ without pointers in batches. Subscribe panics on receivers of such types.`, func
 				"Subscribe panics: %s %s, or use SubscribeFunc with a Scope", types.TypeString(t, types.RelativeTo(pass.Pkg)), reason)})
 		}
 	}
-})
+}
 
 // uncollectable says why values of type t are not reliably collected and what would change that;
 // "" if they are, or if t depends on type parameters. It has to agree with the library's own check.

@@ -16,10 +16,15 @@ import (
 var Vanishing = newAnalyzer("vanishing", `report receivers and scopes that nothing holds
 
 A receiver that only the call of Subscribe refers to is gone with the next garbage collection, and
-its subscription with it. So is a Scope that only SubscribeFunc refers to.`, func(pass *analysis.Pass, c *code) {
+its subscription with it. So is a Scope that only SubscribeFunc refers to.`, findVanishing)
+
+func findVanishing(pass *analysis.Pass, c *code) {
 	for _, s := range c.subs {
 		if !s.without("Replay") {
 			continue // a handler may well run before Subscribe returns, and keep the receiver
+		}
+		if up := unparen(s.cursor); up.ParentEdgeKind() == edge.SelectorExpr_X && up.Parent().Node().(*ast.SelectorExpr).Sel.Name == "Cancel" {
+			continue // not meant to last
 		}
 		t := elem(c.info.TypeOf(s.owner))
 		if !s.scoped && uncollectable(pass.TypesSizes, t) != "" {
@@ -35,7 +40,7 @@ its subscription with it. So is a Scope that only SubscribeFunc refers to.`, fun
 		}
 		pass.Report(analysis.Diagnostic{Pos: s.owner.Pos(), End: s.owner.End(), Message: message + vanishingRemedy(s)})
 	}
-})
+}
 
 func vanishingRemedy(s *subscription) string {
 	if s.scoped {

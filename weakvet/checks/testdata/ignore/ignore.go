@@ -23,3 +23,12 @@ func ignored(bus *weakbus.Bus) {
 
 	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick) // want `nothing else holds this Clock`
 }
+
+// wholly is silenced as a whole.
+//
+//weakvet:ignore vanishing it is about subscribers that are collected
+func wholly(bus *weakbus.Bus) {
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick)
+
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick)
+}

@@ -46,6 +46,7 @@ func inTheCall(bus *weakbus.Bus, opts ...weakbus.SubscribeOption) {
 	// A handler that runs before Subscribe returns may keep its receiver.
 	weakbus.Subscribe(bus, &HUD{}, func(h *HUD, e Score) { all = append(all, h) }, weakbus.Replay())
 	weakbus.Subscribe(bus, &HUD{}, (*HUD).OnScore, opts...)
+	weakbus.Subscribe(bus, &HUD{}, (*HUD).OnScore).Cancel()
 	option := weakbus.Replay()
 	weakbus.Subscribe(bus, &HUD{}, (*HUD).OnScore, option)
 }
