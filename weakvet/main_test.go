@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -105,6 +107,34 @@ func TestStandalone_FixesWhatItFinds(t *testing.T) {
 	require.NoError(t, err, out)
 	out, err = run(dir, "go", "build", "-o", os.DevNull, ".")
 	require.NoError(t, err, out)
+}
+
+// What weakvet reports and what Subscribe refuses has to be the same.
+func TestUncollectable_AgreesWithTheLibrary(t *testing.T) {
+	types := []string{
+		"struct{}", "[0]int", "[0]*int", "struct{ a struct{}; b [0]string }", "bool", "int", "[15]byte", "[16]byte", "[3]int32", "float64", "complex128",
+		"struct{ a, b int32 }", "struct{ a int64; b bool }", "uintptr", "*int", "string", "[]int", "func()", "map[int]int", "chan int", "any", "error",
+		"struct{ p *int }", "struct{ a [1]struct{ p *int } }", "struct{ none [0]*int; b byte }", "[1]*int", "[2]int32",
+	}
+	var source strings.Builder
+	source.WriteString("package main\n\nimport \"github.com/weakbus/weakbus\"\n\nfunc refuses(subscribe func()) (refused bool) {\n" +
+		"\tdefer func() { refused = recover() != nil }()\n\tsubscribe()\n\treturn\n}\n\nfunc main() {\n\tbus := weakbus.New()\n")
+	for _, typ := range types {
+		fmt.Fprintf(&source, "\tif recv := new(%[1]s); refuses(func() { weakbus.Subscribe(bus, recv, func(*%[1]s, int) {}) }) { println(`%[1]s`) }\n", typ)
+	}
+	source.WriteString("}\n")
+	dir := module(t, source.String())
+	refused, err := run(dir, "go", "run", ".")
+	require.NoError(t, err, refused)
+	reported, _ := run(dir, build(t), "-uncollectable", ".")
+	var listed strings.Builder
+	for i, typ := range types {
+		if strings.Contains(reported, fmt.Sprintf("main.go:%d:", 13+i)) {
+			fmt.Fprintln(&listed, typ)
+		}
+	}
+	assert.Equal(t, refused, listed.String())
+	assert.Contains(t, refused, "[15]byte")
 }
 
 // weakvet has no check for it, because vet has one.

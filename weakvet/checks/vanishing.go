@@ -19,6 +19,7 @@ A receiver that only the call of Subscribe refers to is gone with the next garba
 its subscription with it. So is a Scope that only SubscribeFunc refers to.`, findVanishing)
 
 func findVanishing(pass *analysis.Pass, c *code) {
+	told := make(map[*types.Var]bool)
 	for _, s := range c.subs {
 		if !s.without("Replay") {
 			continue // a handler may well run before Subscribe returns, and keep the receiver
@@ -33,7 +34,8 @@ func findVanishing(pass *analysis.Pass, c *code) {
 		var message string
 		if c.fresh(s.owner) {
 			message = "nothing else holds this " + types.TypeString(t, types.RelativeTo(pass.Pkg))
-		} else if v := c.ownVariable(s.owner); v != nil && c.dropped(v, s) {
+		} else if v := c.ownVariable(s.owner); v != nil && !told[v] && c.dropped(v, s) {
+			told[v] = true
 			message = fmt.Sprintf("nothing uses %s after its subscriptions are made", v.Name())
 		} else {
 			continue

@@ -71,7 +71,7 @@ func prepared(bus *weakbus.Bus) {
 	hud.name = "hud"
 	var sub = weakbus.Subscribe(bus, hud, (*HUD).OnScore) // want `nothing uses hud`
 	sub.Pause()
-	weakbus.Subscribe(bus, hud, func(h *HUD, e Score) { h.points = 0 }) // want `nothing uses hud`
+	weakbus.Subscribe(bus, hud, func(h *HUD, e Score) { h.points = 0 }) // told already
 	_ = hud
 
 	var value HUD
@@ -143,7 +143,7 @@ func scopes(bus *weakbus.Bus, g *Game) {
 	var subs weakbus.Scope
 	weakbus.SubscribeFunc(bus, &subs, func(Score) {})                         // want `nothing uses subs`
 	weakbus.Subscribe(bus, g.hud, (*HUD).OnScore, weakbus.In(&subs))          // a subscription of the receiver
-	weakbus.SubscribeFunc(weakbus.TopicOf[Score](bus), &subs, func(Score) {}) // want `nothing uses subs`
+	weakbus.SubscribeFunc(weakbus.TopicOf[Score](bus), &subs, func(Score) {}) // told already
 	loop(bus)
 
 	weakbus.SubscribeFunc(bus, &g.subs, func(Score) {})
