@@ -36,8 +36,8 @@ func TestAllocations(t *testing.T) {
 			weakbus.SubscribeFunc(&stops, &scope, func(*stoppable) {})
 		}
 		stop := &stoppable{}
-		sub := weakbus.Subscribe(bus, &node{}, func(*node, string) {})
 		receiver := &node{}
+		sub := weakbus.Subscribe(bus, receiver, func(*node, string) {})
 		for _, c := range []struct {
 			name   string
 			budget float64
@@ -67,6 +67,7 @@ func TestAllocations(t *testing.T) {
 			})
 		}
 		runtime.KeepAlive(keep)
+		runtime.KeepAlive(receiver)
 		runtime.KeepAlive(&scope)
 	}
 }

@@ -280,6 +280,7 @@ func TestBusClose_LetsGoOfWhatItsScopeHeld(t *testing.T) {
 	runtime.KeepAlive(bus)
 }
 
+//weakvet:ignore vanishing they are to be collected
 func TestSweep_EmptiesTheBusWithoutAnyCall(t *testing.T) { // [MVVM Toolkit AutoCleanup]
 	bus := weakbus.New()
 	kept := &other{}
@@ -333,6 +334,7 @@ func TestSweep_FollowsEachCollectionWhileSubscribersRemain(t *testing.T) {
 	runtime.KeepAlive(bus)
 }
 
+//weakvet:ignore vanishing they are to be collected
 func TestSweep_IsArmedAgainAfterTheBusWasEmpty(t *testing.T) {
 	bus := weakbus.New()
 	for round := range 3 {

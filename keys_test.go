@@ -23,6 +23,7 @@ func TestAt_ReachesItsOwnSubscribersThenTheParents(t *testing.T) { // [blinker t
 	weakbus.Subscribe(topic.At(7), seven, (*node).hear)
 	weakbus.Subscribe(topic.At(8), eight, (*node).hear)
 	weakbus.Subscribe(topic.At(7).At("a"), nested, (*node).hear)
+	defer runtime.KeepAlive([]*node{parent, seven, eight, nested})
 
 	for _, c := range []struct {
 		at   *weakbus.Topic[note]
@@ -140,8 +141,10 @@ func TestAt_AHandleMadeBeforeTheSubscribersIsAsGood(t *testing.T) {
 		assert.Equal(t, 1, handle.Publish(note{5}))
 	}
 	assert.Equal(t, []int{1, 2, 4, 4, 4, 5, 5, 5}, d.heard)
+	runtime.KeepAlive(e)
 }
 
+//weakvet:ignore vanishing they are to be collected
 func TestAt_KeysUsedOnceLeaveNothing(t *testing.T) { // [blinker test_empty_bucket_growth; MVVM Toolkit AutoTrimming]
 	n := 200_000
 	if testing.Short() || raceEnabled {
@@ -229,6 +232,7 @@ func TestAt_CloseOfTheBusEndsSubTopics(t *testing.T) {
 	_, err := topic.At(3).PublishContext(t.Context(), note{1})
 	assert.ErrorIs(t, err, weakbus.ErrClosed)
 	assert.Len(t, bus.Stats().Topics, 1)
+	runtime.KeepAlive(d)
 }
 
 func TestAt_StopErrorsAndContextReachAcrossLevels(t *testing.T) {

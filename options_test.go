@@ -39,6 +39,7 @@ func TestOnce_ConcurrentPublishesCallItOnce(t *testing.T) {
 		require.Equal(t, weakbus.Spent, sub.State())
 		require.False(t, sub.Cancel())
 		require.Equal(t, 10, topic.Len())
+		runtime.KeepAlive(&scope)
 	}
 }
 
@@ -70,6 +71,7 @@ func TestOnce_PausedIsNotSpent(t *testing.T) {
 func TestOnce_IsSpentWhenItsHandlerPanics(t *testing.T) {
 	var topic weakbus.Topic[note]
 	var scope weakbus.Scope
+	defer runtime.KeepAlive(&scope)
 	sub := weakbus.SubscribeFunc(&topic, &scope, func(note) { panic("boom") }, weakbus.Once())
 	assert.Panics(t, func() { topic.Publish(note{1}) })
 	assert.Equal(t, weakbus.Spent, sub.State())
@@ -96,6 +98,7 @@ func TestUntil_DoneAlreadyIsNeverCalled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	d := &node{}
+	defer runtime.KeepAlive(d)
 	var topic weakbus.Topic[note]
 	sub := weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Until(ctx))
 	assert.Equal(t, weakbus.Cancelled, sub.State())
@@ -199,6 +202,7 @@ func TestUntil_BackgroundNeverEnds(t *testing.T) {
 	var topic weakbus.Topic[note]
 	weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Until(context.Background()))
 	assert.Equal(t, 1, topic.Publish(note{1}))
+	runtime.KeepAlive(d)
 }
 
 func TestOptions_Together(t *testing.T) {

@@ -361,6 +361,7 @@ func TestPublishContext_JoinsErrorsThatNameTheSubscriber(t *testing.T) { // [Dja
 			}
 		}
 		d := &node{}
+		defer runtime.KeepAlive(d)
 		weakbus.SubscribeContext(s.bus, d, handler("a", fail), weakbus.Label("saver"))
 		weakbus.SubscribeContext(s.bus, d, handler("b", nil))
 		weakbus.SubscribeFuncContext(s.bus, s.bus.Scope(), func(_ context.Context, e note) error {
@@ -436,6 +437,7 @@ func TestPublish_LogsErrorsThatItCannotReturn(t *testing.T) {
 			out.Reset()
 			bus := weakbus.New(opts...)
 			d := &node{}
+			defer runtime.KeepAlive(d)
 			weakbus.SubscribeContext(bus, d, func(*node, context.Context, note) error { return errors.New("lost?") })
 			assert.Equal(t, 1, weakbus.Publish(bus, note{1}))
 			assert.Contains(t, out.String(), "*weakbus_test.node on weakbus_test.note: lost?")
@@ -613,6 +615,7 @@ func TestPublish_CompactionInAHandlerLetsNobodyJoinThePublish(t *testing.T) {
 	assert.Empty(t, late.heard)
 	assert.Equal(t, 2, topic.Publish(note{2}))
 	assert.Equal(t, []int{2}, late.heard)
+	runtime.KeepAlive(b)
 	runtime.KeepAlive(c)
 }
 

@@ -66,7 +66,7 @@ func TestRetain_KeepsExactlyOneEventAlive(t *testing.T) { // [psygnal test_emit_
 	plain = nil
 	collect(t, gone("an event that nobody keeps", ptr))
 
-	weakbus.TopicOf[*node](bus).Retain()
+	weakbus.TopicOf[*node](bus).Retain() //weakvet:ignore retained that it keeps the event is the test
 	first, second := &node{}, &node{}
 	ptr, last := weak.Make(first), weak.Make(second)
 	weakbus.Publish(bus, first)
@@ -372,6 +372,7 @@ func TestCatchUp_ConcurrentPausesLoseNoLatestEvent(t *testing.T) {
 		for k := 1; k < len(heard); k++ {
 			require.Less(t, heard[k-1], heard[k])
 		}
+		runtime.KeepAlive(&scope)
 	}
 }
 

@@ -40,6 +40,7 @@ func TestInterface_HearsWhatImplementsIt(t *testing.T) {
 		t.Run(first+" first", func(t *testing.T) {
 			bus := weakbus.New()
 			a, all, d := &auditor{}, &auditor{}, &node{}
+			defer runtime.KeepAlive(d)
 			interfaces := func() {
 				weakbus.Subscribe(bus, a, (*auditor).audit)
 				weakbus.Subscribe(bus, all, (*auditor).any)
@@ -95,6 +96,7 @@ func TestInterface_OutsideABusATopicIsItsOwn(t *testing.T) {
 	weakbus.Subscribe(&topic, a, (*auditor).audit)
 	assert.Equal(t, 1, topic.Publish(login{"ann"}))
 	assert.Equal(t, 1, topic.Publish(&transfer{amount: 1}))
+	runtime.KeepAlive(a)
 }
 
 func TestInterface_KeyedAndConcrete(t *testing.T) {
@@ -143,7 +145,7 @@ func TestInterface_IsWeakAndStopsCosting(t *testing.T) {
 	bus := weakbus.New()
 	d := &node{}
 	weakbus.Subscribe(bus, d, func(*node, note) {})
-	weakbus.Subscribe(bus, &auditor{}, (*auditor).any)
+	weakbus.Subscribe(bus, &auditor{}, (*auditor).any) //weakvet:ignore vanishing it is to be collected
 	until(t, "the auditor", func() bool { return weakbus.TopicOf[any](bus).Len() == 0 })
 	assert.Equal(t, 1, weakbus.Publish(bus, note{1}))
 	if !raceEnabled {

@@ -240,6 +240,7 @@ func TestSubscribe_PartOfALargerAllocationLivesAsLongAsAllOfIt(t *testing.T) {
 	})
 }
 
+//weakvet:ignore vanishing,uncollectable misuse is what it tests
 func TestSubscribe_MisusePanicsAtTheCallSite(t *testing.T) { // [Python: TypeError for int, str, tuple]
 	type empty struct{}
 	type tiny struct{ a, b int32 }
@@ -408,6 +409,7 @@ func TestState_String(t *testing.T) {
 	}
 }
 
+//weakvet:ignore vanishing they are to be collected
 func TestTopic_ThatIsNeverPublishedStaysBounded(t *testing.T) { // [Prism #1505]
 	total := 200_000
 	if testing.Short() {

@@ -102,7 +102,7 @@ func TestTrace_TellsTheLifeOfASubscription(t *testing.T) {
 
 func TestTrace_IdleComesWhenTheCollectorTookTheLastAndNobodyPublishes(t *testing.T) {
 	bus, lines := tracing()
-	weakbus.Subscribe(bus, &node{}, (*node).hear, weakbus.Label("dropped"))
+	weakbus.Subscribe(bus, &node{}, (*node).hear, weakbus.Label("dropped")) //weakvet:ignore vanishing it is to be collected
 	assert.Equal(t, []string{"subscribed dropped to weakbus_test.note", "active weakbus_test.note"}, lines())
 	var got []string
 	until(t, "idle", func() bool { got = append(got, lines()...); return len(got) == 2 })
@@ -167,6 +167,7 @@ func TestTrace_HooksMayUseTheBus(t *testing.T) {
 func TestTrace_PanicsAndErrors(t *testing.T) {
 	bus, lines := tracing()
 	d := &node{on: func(note) { panic("oops") }}
+	defer runtime.KeepAlive(d)
 	sub := weakbus.Subscribe(bus, d, (*node).hear, weakbus.Label("d"))
 	lines()
 	assert.PanicsWithValue(t, "oops", func() { weakbus.Publish(bus, note{1}) }, "it still reaches the publisher")
@@ -198,7 +199,7 @@ func TestWithLogger_ReportsWhoWasCollectedBeforeItsFirstDelivery(t *testing.T) {
 	weakbus.Publish(bus, note{1})
 	heard = nil
 	_, file, line, _ := runtime.Caller(0)
-	weakbus.Subscribe(bus, &node{}, (*node).hear, weakbus.Label("doomed"))
+	weakbus.Subscribe(bus, &node{}, (*node).hear, weakbus.Label("doomed")) //weakvet:ignore vanishing it is to be collected
 	until(t, "the others", func() bool { return weakbus.TopicOf[note](bus).Len() == 1 })
 	until(t, "the report", func() bool { return out.String() != "" })
 	assert.Contains(t, out.String(), "collected before it heard its first event")
@@ -232,7 +233,7 @@ func TestStats_ShowsWhatDiagnosisNeeds(t *testing.T) {
 	weakbus.Subscribe(topic, d, (*node).hear, weakbus.Label("low"), weakbus.Priority(-1)).Pause()
 	weakbus.Subscribe(topic.At(7), d, (*node).hear)
 	topic.At(7).Retain()
-	weakbus.Subscribe(bus, &node{}, (*node).hear)
+	weakbus.Subscribe(bus, &node{}, (*node).hear) //weakvet:ignore vanishing it is to be collected
 	topic.At(7).Publish(note{2})
 	until(t, "the dropped one", func() bool { return topic.Len() == 1 })
 

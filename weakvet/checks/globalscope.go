@@ -1,0 +1,149 @@
+package checks
+
+import (
+	"fmt"
+	"go/ast"
+	"go/types"
+	"slices"
+
+	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+)
+
+// GlobalScope reports scopes at package level that keep objects of shorter life.
+var GlobalScope = newAnalyzer("globalscope", `report package-level scopes that keep objects of shorter life
+
+A Scope keeps the functions of its subscriptions, and they what they capture. Under a Scope at
+package level that is never closed, the object whose method or constructor subscribes stays for
+as long as the program.`, findGlobalScope)
+
+func findGlobalScope(pass *analysis.Pass, c *code) {
+	for _, s := range c.subs {
+		scope := c.globalScope(s.owner)
+		if !s.scoped || scope == nil || c.closes(scope) {
+			continue
+		}
+		p, name := c.made(s.cursor)
+		if name == "" || c.runsOnce(s.cursor) {
+			continue
+		}
+		var captures bool
+		switch h := c.initial(s.handler).(type) {
+		case *ast.FuncLit:
+			captures = len(c.captured(h, p)) > 0
+		case *ast.SelectorExpr:
+			captures = c.bound(h, p)
+		}
+		if captures {
+			pass.Report(analysis.Diagnostic{Pos: s.owner.Pos(), End: s.owner.End(), Message: fmt.Sprintf(
+				"the package-level scope %s keeps %s, which the handler captures, for as long as the program runs: "+
+					"make the Scope a field of %s", scope.Name(), name, types.TypeString(types.Unalias(pointedType(p.v)), types.RelativeTo(pass.Pkg)))})
+		}
+	}
+}
+
+func pointedType(v *types.Var) types.Type {
+	if t := elem(v.Type()); t != nil {
+		return t
+	}
+	return v.Type()
+}
+
+// globalScope returns the unexported variable at package level that e, a pointer to a Scope, is
+// the address of, or nil.
+func (c *code) globalScope(e ast.Expr) *types.Var {
+	u, ok := ast.Unparen(e).(*ast.UnaryExpr)
+	if !ok {
+		return nil
+	}
+	id, ok := ast.Unparen(u.X).(*ast.Ident)
+	if !ok {
+		return nil
+	}
+	v, ok := c.info.Uses[id].(*types.Var)
+	if !ok || v.Pkg() == nil || v.Parent() != v.Pkg().Scope() || v.Exported() || c.vars[v] == nil {
+		return nil
+	}
+	return v
+}
+
+// closes reports whether the package may do more with a scope than subscribe under it.
+func (c *code) closes(scope *types.Var) bool {
+	return slices.ContainsFunc(c.vars[scope].uses, func(use inspector.Cursor) bool {
+		up := unparen(use)
+		if up.ParentEdgeKind() != edge.UnaryExpr_X {
+			return true
+		}
+		up = unparen(up.Parent())
+		kind, i := up.ParentEdge()
+		if kind != edge.CallExpr_Args {
+			return true
+		}
+		call := up.Parent().Node().(*ast.CallExpr)
+		return !c.subscribes(call, call.Args[i])
+	})
+}
+
+// made returns the object that the function around cur is a method of, or that it makes and
+// returns, and the name it has there.
+func (c *code) made(cur inspector.Cursor) (p place, name string) {
+	decl, ok := function(cur).(*ast.FuncDecl)
+	if !ok || decl.Body == nil {
+		return p, ""
+	}
+	if decl.Recv != nil {
+		if names := decl.Recv.List[0].Names; len(names) == 1 && elem(c.info.TypeOf(names[0])) != nil {
+			p, _ = c.pointee(names[0])
+			return p, nameOf(p)
+		}
+		return p, ""
+	}
+	ast.Inspect(decl.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ReturnStmt:
+			for _, e := range n.Results {
+				if v := c.local(e); v != nil && c.fixed(v) && c.fresh(c.vars[v].value) {
+					p = place{v, true}
+				}
+			}
+		}
+		return true
+	})
+	return p, nameOf(p)
+}
+
+func nameOf(p place) string {
+	if p.v == nil {
+		return ""
+	}
+	return p.v.Name()
+}
+
+// runsOnce reports whether the function around cur may be one that runs once in a program: a
+// function that main or init of the package refers to.
+func (c *code) runsOnce(cur inspector.Cursor) bool {
+	decl, ok := function(cur).(*ast.FuncDecl)
+	if !ok {
+		return true
+	}
+	f := c.info.Defs[decl.Name]
+	for _, starter := range c.funcs {
+		if name := starter.Name.Name; starter.Recv != nil || name != "main" && name != "init" {
+			continue
+		}
+		once := false
+		ast.Inspect(starter, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && c.info.Uses[id] == f {
+				once = true
+			}
+			return !once
+		})
+		if once {
+			return true
+		}
+	}
+	return false
+}

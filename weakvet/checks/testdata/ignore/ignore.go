@@ -1,0 +1,34 @@
+// Package ignore silences reports.
+package ignore
+
+import "github.com/weakbus/weakbus"
+
+type Tick struct{}
+
+type Clock struct{ name, zone string }
+
+func (c *Clock) OnTick(Tick) {}
+
+func ignored(bus *weakbus.Bus) {
+	//weakvet:ignore vanishing it is meant to be collected
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick)
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick) //weakvet:ignore immortal,vanishing it is meant to be collected
+
+	//weakvet:ignore immortal another analyzer
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick) // want `nothing else holds this Clock`
+	//weakvet:ignored vanishing another directive
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick) // want `nothing else holds this Clock`
+	//weakvet:ignore vanishing
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick) // want `nothing else holds this Clock.* \(//weakvet:ignore takes the name of the analyzer and a reason\)`
+
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick) // want `nothing else holds this Clock`
+}
+
+// wholly is silenced as a whole.
+//
+//weakvet:ignore vanishing it is about subscribers that are collected
+func wholly(bus *weakbus.Bus) {
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick)
+
+	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick)
+}

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"golang.org/x/tools/go/analysis/multichecker"
+
+	"github.com/weakbus/weakbus/weakvet/checks"
+)
+
+func main() { multichecker.Main(checks.All()...) }
