@@ -151,7 +151,7 @@ func TestCollectable_WorksWithTheCollectorTurnedOff(t *testing.T) {
 	if os.Getenv("GOGC") == "off" {
 		t.Skip("this is the test that is run")
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestCollectable_(Passes|Fails)", "-test.count=1")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestCollectable_Passes", "-test.count=1")
 	cmd.Env = append(os.Environ(), "GOGC=off")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
