@@ -16,7 +16,7 @@ import (
 // copylocks check reports. Its methods are safe for concurrent use.
 //
 // A cache that is dropped is collected whether its values live on or not. Each of those then
-// carries about a hundred bytes until its own end.
+// carries some two hundred bytes until its own end.
 type Cache[K comparable, V any] struct {
 	slots sync.Map // of K to *slot[V]; read without mu
 
