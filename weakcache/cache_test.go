@@ -5,6 +5,7 @@ package weakcache_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -118,6 +119,50 @@ func TestCache_DeleteAndReplacementLetGoOfTheKey(t *testing.T) {
 	weakbustest.Collect(t, func() bool { return ref.Value() == nil })
 	runtime.KeepAlive(held)
 	runtime.KeepAlive(&c)
+}
+
+// TestCache_KeepsExactlyTheKeysThatItNeeds goes through random histories, in which values are under
+// many keys and keys have many values, and looks which keys survive.
+func TestCache_KeepsExactlyTheKeysThatItNeeds(t *testing.T) {
+	var c weakcache.Cache[*key, texture]
+	values := []*texture{{path: "a"}, {path: "b"}, {path: "c"}}
+	keys, want := history(&c, values, rand.New(rand.NewPCG(1, 2)))
+	survivors := func() (n int) {
+		for _, k := range keys {
+			if k.Value() != nil {
+				n++
+			}
+		}
+		return n
+	}
+	assert.Greater(t, want, 20)
+	weakbustest.Collect(t, func() bool { return survivors() == want })
+	assert.Equal(t, want, c.Len())
+	runtime.KeepAlive(values)
+	values = nil
+	weakbustest.Collect(t, func() bool { return survivors() == 0 })
+	runtime.KeepAlive(&c)
+}
+
+// history fills c, and returns all keys that it had, and how many have a value in the end.
+func history(c *weakcache.Cache[*key, texture], values []*texture, random *rand.Rand) (all []weak.Pointer[key], want int) {
+	model := make(map[*key]*texture)
+	keys := make([]*key, 200)
+	for i := range keys {
+		keys[i] = &key{name: fmt.Sprint(i)}
+		all = append(all, weak.Make(keys[i]))
+	}
+	for range 2000 {
+		k, v := keys[random.IntN(len(keys))], values[random.IntN(len(values))]
+		if random.IntN(2) == 0 {
+			c.Put(k, v)
+			model[k] = v
+		} else {
+			c.Delete(k)
+			delete(model, k)
+		}
+	}
+	return all, len(model)
 }
 
 // hasCleanedUp returns a function that reports whether the cleanups have run that were due

@@ -95,6 +95,21 @@ func TestGetOrCreate_ConcurrentCallsShareOneCreation(t *testing.T) {
 	}
 }
 
+func TestGetOrCreate_CreatesOnceAlsoForThoseWhoComeAsItEnds(t *testing.T) {
+	for range 3000 {
+		var c cache
+		var calls atomic.Int32
+		values, _ := atOnce(&c, 4, func() (*texture, error) {
+			calls.Add(1)
+			return &texture{}, nil
+		})
+		if !assert.EqualValues(t, 1, calls.Load()) {
+			return
+		}
+		runtime.KeepAlive(values)
+	}
+}
+
 func TestGetOrCreate_ACreationThatDoesNotReturnPassesTheTurnOn(t *testing.T) {
 	for name, leave := range map[string]func(){
 		"panic":  func() { panic("no memory") },
