@@ -36,9 +36,8 @@ func Events[E any, S Source[E]](ctx context.Context, src S, opts ...SubscribeOpt
 				s.capacity, s.overflow, o.capacity = o.capacity, o.overflow, 0
 			}
 		}
-		sub := subscribe(function, t, subscriber[stream[E], E]{
-			recv: s, anchor: streamRef[E]{weak.Make(s)}, handleContext: (*stream[E]).accept,
-		}, append(opts[:len(opts):len(opts)], buffered))
+		o := evaluate(nil, append(opts[:len(opts):len(opts)], buffered))
+		sub := subscribeOptioned(function, t, s, streamRef[E]{weak.Make(s)}, o, adaptContext((*stream[E]).accept))
 		defer sub.Cancel()
 		for ctx.Err() == nil {
 			final := sub.isFinal() // before the last look
@@ -87,6 +86,7 @@ func (s *stream[E]) wake() {
 type streamRef[E any] struct{ p weak.Pointer[stream[E]] }
 
 func (r streamRef[E]) alive() bool            { return r.p.Value() != nil }
+func (r streamRef[E]) value() any             { return strongOrNil(r.p) }
 func (r streamRef[E]) receiver() reflect.Type { return reflect.TypeFor[stream[E]]() }
 
 func (r streamRef[E]) release() {

@@ -8,22 +8,35 @@ import (
 	"weak"
 )
 
-// optionedHandler is a handler and the options that guard it, or put its calls off.
-type optionedHandler[T, E any] struct {
-	handle func(*T, context.Context, E) error
+// optionedHandler is a handler and the options that guard it, or put its calls off. It is not
+// generic over the receiver, which would compile all of this anew for each type of receiver.
+type optionedHandler[E any] struct {
+	handle func(recv any, ctx context.Context, event E) error
 	filter func(E) bool         // nil: all pass
 	until  weak.Pointer[expiry] // zero: none
 	gate   *gate[E]             // nil without Replay and CatchUp
-	box    *mailbox[T, E]       // nil without Async
+	box    *mailbox[E]          // nil without Async
 	via    Executor             // nil without Via
 	once   bool
 	spent  atomic.Bool // Once has run after the bus was closed
 	label  string
 	record *record // nil without Trace and logger
 
-	// For calls that no publish makes. They must not keep the receiver or the topic alive.
-	recv  weak.Pointer[T]
-	topic weak.Pointer[Topic[E]]
+	topic weak.Pointer[Topic[E]] // for calls that no publish makes; they must not keep it alive
+}
+
+// adapt makes a handler of any receiver. It is generic over the pointer, so that it is compiled
+// once for all receivers.
+func adapt[P, E any](handle func(P, E)) func(any, context.Context, E) error {
+	return func(recv any, _ context.Context, event E) error {
+		handle(recv.(P), event)
+		return nil
+	}
+}
+
+// adaptContext is adapt for a handler that takes a context and may fail.
+func adaptContext[P, E any](handle func(P, context.Context, E) error) func(any, context.Context, E) error {
+	return func(recv any, ctx context.Context, event E) error { return handle(recv.(P), ctx, event) }
 }
 
 // letter is an event on its way to one subscriber.
@@ -36,7 +49,7 @@ type letter[E any] struct {
 
 // expired ends the subscription if its context is done, and reports whether it is. The
 // context's own callback may be on its way, but not here yet.
-func (h *optionedHandler[T, E]) expired(sub *Subscription) bool {
+func (h *optionedHandler[E]) expired(sub *Subscription) bool {
 	if x := h.until.Value(); x != nil && x.ctx.Err() != nil {
 		sub.end(Cancelled)
 		return true
@@ -46,7 +59,7 @@ func (h *optionedHandler[T, E]) expired(sub *Subscription) bool {
 
 // publish calls the handler, or sees to it that it is called later, unless an option or the
 // state forbids it.
-func (h *optionedHandler[T, E]) publish(t *Topic[E], sub *Subscription, recv *T, ctx context.Context, event E) (ran bool, err error) {
+func (h *optionedHandler[E]) publish(t *Topic[E], sub *Subscription, recv any, ctx context.Context, event E) (ran bool, err error) {
 	w := sub.state.Load()
 	if w&finalMask != 0 || w != 0 && h.gate == nil || h.expired(sub) {
 		return false, nil
@@ -71,7 +84,7 @@ func (h *optionedHandler[T, E]) publish(t *Topic[E], sub *Subscription, recv *T,
 }
 
 // perform calls the handler of a subscription in state from.
-func (h *optionedHandler[T, E]) perform(sub *Subscription, recv *T, ctx context.Context, event E, from uint32) (ran bool, err error) {
+func (h *optionedHandler[E]) perform(sub *Subscription, recv any, ctx context.Context, event E, from uint32) (ran bool, err error) {
 	if h.once {
 		if from == uint32(Closed) {
 			if h.spent.Swap(true) {
@@ -94,7 +107,7 @@ func (h *optionedHandler[T, E]) perform(sub *Subscription, recv *T, ctx context.
 
 // attempt is one call of the handler outside a publish. Its errors and panics are reported as
 // in Publish.
-func (h *optionedHandler[T, E]) attempt(t *Topic[E], sub *Subscription, recv *T, l letter[E]) {
+func (h *optionedHandler[E]) attempt(t *Topic[E], sub *Subscription, recv any, l letter[E]) {
 	era := t.era.Load() // before the state is looked at; see CloseWait
 	defer runtime.KeepAlive(era)
 	if raceEnabled {
@@ -122,7 +135,7 @@ func (h *optionedHandler[T, E]) attempt(t *Topic[E], sub *Subscription, recv *T,
 // admits reports whether the handler may be called now that the event has its turn, and in
 // which state that finds the subscription. An event that a pause met goes to the gate; one that
 // a pause did not meet makes older ones there pointless.
-func (h *optionedHandler[T, E]) admits(sub *Subscription, l letter[E]) (from uint32, ok bool) {
+func (h *optionedHandler[E]) admits(sub *Subscription, l letter[E]) (from uint32, ok bool) {
 	for {
 		switch from := sub.state.Load(); {
 		case h.mayRun(from):
@@ -138,12 +151,12 @@ func (h *optionedHandler[T, E]) admits(sub *Subscription, l letter[E]) (from uin
 
 // mayRun reports whether the handler may be called in state w, for an event that was accepted
 // before: by a mailbox also when the bus was closed meanwhile.
-func (h *optionedHandler[T, E]) mayRun(w uint32) bool {
+func (h *optionedHandler[E]) mayRun(w uint32) bool {
 	return w == 0 || w == catchingUp || w == uint32(Closed) && h.box != nil
 }
 
 // stamp returns the next number in the order of publishing, for those who need one.
-func (h *optionedHandler[T, E]) stamp() uint64 {
+func (h *optionedHandler[E]) stamp() uint64 {
 	if h.gate == nil {
 		return 0
 	}

@@ -299,13 +299,13 @@ func (b *buffer[V]) backlog() (waiting, dropped int) {
 }
 
 // mailbox is the events that wait for one subscriber. It has a goroutine while there are any.
-type mailbox[T, E any] struct {
+type mailbox[E any] struct {
 	buffer[letter[E]]
 	running bool // guarded by mu
 }
 
 // put puts an event into the mailbox, and reports whether it will be delivered.
-func (m *mailbox[T, E]) put(t *Topic[E], h *optionedHandler[T, E], sub *Subscription, ctx context.Context, event E) (bool, error) {
+func (m *mailbox[E]) put(t *Topic[E], h *optionedHandler[E], sub *Subscription, ctx context.Context, event E) (bool, error) {
 	accepted, dropped, err := m.buffer.put(ctx, letter[E]{event: event, ctx: lasting(ctx), seq: h.stamp()}, func() { t.stalled(sub, h.label) })
 	if accepted {
 		m.start(t, h, sub)
@@ -319,7 +319,7 @@ func (m *mailbox[T, E]) put(t *Topic[E], h *optionedHandler[T, E], sub *Subscrip
 }
 
 // start makes sure that a goroutine is under way. The caller holds mu.
-func (m *mailbox[T, E]) start(t *Topic[E], h *optionedHandler[T, E], sub *Subscription) {
+func (m *mailbox[E]) start(t *Topic[E], h *optionedHandler[E], sub *Subscription) {
 	if !m.running {
 		m.running = true
 		if t.bus != nil {
@@ -330,7 +330,7 @@ func (m *mailbox[T, E]) start(t *Topic[E], h *optionedHandler[T, E], sub *Subscr
 }
 
 // wake has the gate looked at, after a pause.
-func (m *mailbox[T, E]) wake(t *Topic[E], h *optionedHandler[T, E], sub *Subscription) {
+func (m *mailbox[E]) wake(t *Topic[E], h *optionedHandler[E], sub *Subscription) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.start(t, h, sub)
@@ -338,7 +338,7 @@ func (m *mailbox[T, E]) wake(t *Topic[E], h *optionedHandler[T, E], sub *Subscri
 
 // run delivers until the mailbox is empty. It keeps the topic alive for so long, but the receiver
 // for no more than a batch.
-func (m *mailbox[T, E]) run(t *Topic[E], h *optionedHandler[T, E], sub *Subscription) {
+func (m *mailbox[E]) run(t *Topic[E], h *optionedHandler[E], sub *Subscription) {
 	empty := false
 	defer func() {
 		if empty {
@@ -361,8 +361,8 @@ func (m *mailbox[T, E]) run(t *Topic[E], h *optionedHandler[T, E], sub *Subscrip
 // more. It is a frame of its own, so that nothing keeps the receiver afterwards.
 //
 //go:noinline
-func (m *mailbox[T, E]) batch(t *Topic[E], h *optionedHandler[T, E], sub *Subscription) (more bool) {
-	recv := h.recv.Value()
+func (m *mailbox[E]) batch(t *Topic[E], h *optionedHandler[E], sub *Subscription) (more bool) {
+	recv := sub.anchor.value()
 	if recv == nil {
 		sub.collected() // which discards what waits
 	}
@@ -379,7 +379,7 @@ func (m *mailbox[T, E]) batch(t *Topic[E], h *optionedHandler[T, E], sub *Subscr
 }
 
 // deliverNext removes the event to deliver next. If there is none, the mailbox is at rest.
-func (m *mailbox[T, E]) deliverNext(t *Topic[E], h *optionedHandler[T, E], sub *Subscription) (l letter[E], ok bool) {
+func (m *mailbox[E]) deliverNext(t *Topic[E], h *optionedHandler[E], sub *Subscription) (l letter[E], ok bool) {
 	if l, ok = h.missed(sub); ok {
 		return l, true // older than what is in the mailbox, from where it came
 	}
@@ -402,7 +402,7 @@ func (m *mailbox[T, E]) deliverNext(t *Topic[E], h *optionedHandler[T, E], sub *
 }
 
 // missed takes what the gate kept during a pause, when that is over.
-func (h *optionedHandler[T, E]) missed(sub *Subscription) (l letter[E], ok bool) {
+func (h *optionedHandler[E]) missed(sub *Subscription) (l letter[E], ok bool) {
 	if h.gate == nil {
 		return l, false
 	}
@@ -416,7 +416,7 @@ func (h *optionedHandler[T, E]) missed(sub *Subscription) (l letter[E], ok bool)
 }
 
 // end closes the mailbox, and reports whether it is still at work on what it accepted.
-func (m *mailbox[T, E]) end(cause State) (busy bool) {
+func (m *mailbox[E]) end(cause State) (busy bool) {
 	m.close(cause != Closed)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -424,19 +424,19 @@ func (m *mailbox[T, E]) end(cause State) (busy bool) {
 }
 
 // busy reports whether the mailbox is at work.
-func (m *mailbox[T, E]) busy() bool {
+func (m *mailbox[E]) busy() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.running
 }
 
 // discard drops what waits and returns how much that was.
-func (m *mailbox[T, E]) discard() int { return m.close(true) }
+func (m *mailbox[E]) discard() int { return m.close(true) }
 
 // task returns what Via hands to the executor.
-func (h *optionedHandler[T, E]) task(sub *Subscription, l letter[E]) func() {
+func (h *optionedHandler[E]) task(sub *Subscription, l letter[E]) func() {
 	return func() {
-		t, recv := h.topic.Value(), h.recv.Value()
+		t, recv := h.topic.Value(), sub.anchor.value()
 		switch {
 		case recv == nil:
 			sub.collected()

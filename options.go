@@ -13,6 +13,7 @@ type SubscribeOption func(*options)
 type options struct {
 	priority int
 	scope    *Scope
+	holds    bool // the receiver is a holder, which only the scope keeps
 	until    context.Context
 	filter   any // a func(E) bool
 	once     bool
@@ -91,9 +92,9 @@ func Label(name string) SubscribeOption {
 
 func evaluate(scope *Scope, opts []SubscribeOption) options {
 	if len(opts) == 0 {
-		return options{scope: scope} // the options below escape, these do not
+		return options{scope: scope, holds: scope != nil} // the options below escape, these do not
 	}
-	o := &options{scope: scope}
+	o := &options{scope: scope, holds: scope != nil}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(o)
@@ -104,8 +105,8 @@ func evaluate(scope *Scope, opts []SubscribeOption) options {
 
 // enter puts sub under the scope, which keeps recv if that is a holder. It reports whether the
 // scope was closed.
-func (o *options) enter(sub *Subscription, recv any, bus *Bus, isHolder bool) (refused bool) {
-	if !isHolder {
+func (o *options) enter(sub *Subscription, recv any, bus *Bus) (refused bool) {
+	if !o.holds {
 		recv = nil
 	}
 	if !o.scope.add(sub, recv) {

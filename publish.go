@@ -57,13 +57,15 @@ func (t *Topic[E]) deliver(l *list[E], event E, looked bool) (ran int) {
 		return ran
 	}
 	s := l.snapshot.Value()
-	if s == nil || s.n == 0 {
-		if l, s = t.warm(l, s); s == nil {
+	if s == nil {
+		if l, s = t.warm(l); s == nil {
 			ran := t.publishWeakly(l, 0, 0, event)
 			t.compact() // what it met
 			runtime.KeepAlive(l)
 			return ran
 		}
+	} else if !s.paid.Load() {
+		t.use(s)
 	}
 	for _, g := range s.segments {
 		ran += g.run(t, s.clean, 0, g.size(), event)
@@ -86,22 +88,31 @@ func (t *Topic[E]) publishWeakly(l *list[E], k, i int, event E) (ran int) {
 	return ran
 }
 
-// warm is called by a publish that found s behind the snapshot's weak pointer: nil, or a
-// blank. It returns a snapshot to publish through, or nil for a weak walk, and the list that
-// it is for. See S5 in docs/design.md.
-func (t *Topic[E]) warm(l *list[E], s *snapshot[E]) (*list[E], *snapshot[E]) {
+// warm is called by a publish that found no snapshot. It returns one to publish through, or nil
+// for a weak walk, and the list that it is for. See S5 in docs/design.md.
+func (t *Topic[E]) warm(l *list[E]) (*list[E], *snapshot[E]) {
 	if !t.building.CompareAndSwap(false, true) {
 		return l, nil // somebody else is at it
 	}
 	defer t.building.Store(false)
-	if s == nil {
-		t.install(l, &snapshot[E]{clean: 1})
+	patience := max(minPatience, t.patience.Load())
+	if t.walks++; t.walks < patience {
 		return l, nil
 	}
+	t.walks = 0
+	t.patience.Store(min(2*patience, maxPatience)) // unless it pays
 	if built, s := t.build(l); built.added == l.added {
 		return built, s
 	}
 	return l, nil // others have joined, who are to hear the next event
+}
+
+// use notes that a publish found the snapshot that another had built, until it has paid for itself.
+func (t *Topic[E]) use(s *snapshot[E]) {
+	if s.uses.Add(1) >= payback {
+		t.patience.Store(minPatience)
+		s.paid.Store(true)
+	}
 }
 
 // build makes a snapshot of the list, compacted if that is worthwhile, and installs it.
@@ -114,6 +125,20 @@ func (t *Topic[E]) build(l *list[E]) (*list[E], *snapshot[E]) {
 	if l = t.head.Load(); l == nil {
 		return &list[E]{}, nil
 	}
+	s := t.upgrade(l)
+	if t.origin.ended.Load() > 0 { // it met collected ones
+		t.compact()
+		if l = t.head.Load(); l == nil {
+			return &list[E]{}, nil
+		}
+		s = t.upgrade(l)
+	}
+	t.install(l, s)
+	return l, s
+}
+
+// upgrade returns a snapshot of the list.
+func (t *Topic[E]) upgrade(l *list[E]) *snapshot[E] {
 	epoch := t.origin.epoch.Load() // before the states are looked at
 	s := &snapshot[E]{n: l.n, chunks: len(l.chunks), last: l.last, clean: epoch, built: epoch}
 	for k, c := range l.chunks {
@@ -125,8 +150,7 @@ func (t *Topic[E]) build(l *list[E]) (*list[E], *snapshot[E]) {
 		}
 		c.upgrade(s, n)
 	}
-	t.install(l, s)
-	return l, s
+	return s
 }
 
 // install publishes the list with s behind its weak pointer, unless s speaks for another
@@ -141,7 +165,7 @@ func (t *Topic[E]) install(l *list[E], s *snapshot[E]) {
 	}
 	next := *head
 	next.snapshot = w
-	if s.n > 0 && s.clean != 0 {
+	if s.clean != 0 {
 		next.clean = s.clean // for the tail, and for when the snapshot is gone
 	}
 	t.head.Store(&next)
@@ -215,8 +239,10 @@ func (p *pass[E]) publish(l *list[E]) {
 	}
 	p.list = l
 	if l.n >= snapshotFrom {
-		if p.snapshot = l.snapshot.Value(); p.snapshot == nil || p.snapshot.n == 0 {
-			p.list, p.snapshot = p.topic.warm(l, p.snapshot)
+		if p.snapshot = l.snapshot.Value(); p.snapshot == nil {
+			p.list, p.snapshot = p.topic.warm(l)
+		} else if !p.snapshot.paid.Load() {
+			p.topic.use(p.snapshot)
 		}
 	}
 	for !p.deliver() { // once more for each recovered panic

@@ -170,7 +170,7 @@ func (g *gate[E]) open() (l letter[E], ok bool) {
 
 // join adds a subscriber to the topic's list. With replay it keeps the last event at the
 // gate in the same step, so that no event is lost or comes twice.
-func join[T, E any](t *Topic[E], prio int, s slot[T, *optionedHandler[T, E]], replay bool) (open bool) {
+func join[E any](t *Topic[E], prio int, s slot[none, *optionedHandler[E]], replay bool) (open bool) {
 	if kept := t.kept.Load(); replay && kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
@@ -181,12 +181,12 @@ func join[T, E any](t *Topic[E], prio int, s slot[T, *optionedHandler[T, E]], re
 			}
 		}
 	}
-	return add[optioned[T, E]](t, prio, s)
+	return add[optioned[E]](t, prio, s)
 }
 
 // begin hands a new subscriber the event that join kept. If the handler panics, that is the end
 // of the subscription.
-func (h *optionedHandler[T, E]) begin(t *Topic[E], sub *Subscription) {
+func (h *optionedHandler[E]) begin(t *Topic[E], sub *Subscription) {
 	done := false
 	defer func() {
 		if !done {
@@ -198,7 +198,7 @@ func (h *optionedHandler[T, E]) begin(t *Topic[E], sub *Subscription) {
 }
 
 // catch has what the gate keeps delivered.
-func (h *optionedHandler[T, E]) catch(t *Topic[E], sub *Subscription) {
+func (h *optionedHandler[E]) catch(t *Topic[E], sub *Subscription) {
 	if h.box != nil {
 		h.box.wake(t, h, sub)
 	} else if sub.state.Load()&catchingUp != 0 {
@@ -208,7 +208,7 @@ func (h *optionedHandler[T, E]) catch(t *Topic[E], sub *Subscription) {
 
 // catchUp delivers what the gate keeps, until nothing is left. sub is marked as catching up:
 // all that is published meanwhile comes to the gate, and no other goroutine is here.
-func (h *optionedHandler[T, E]) catchUp(t *Topic[E], sub *Subscription) {
+func (h *optionedHandler[E]) catchUp(t *Topic[E], sub *Subscription) {
 	over := false
 	defer func() {
 		if !over { // a panic, or the receiver is gone
@@ -225,8 +225,8 @@ func (h *optionedHandler[T, E]) catchUp(t *Topic[E], sub *Subscription) {
 }
 
 // catchOne is a frame of its own, so that nothing keeps the receiver between two events.
-func (h *optionedHandler[T, E]) catchOne(t *Topic[E], sub *Subscription, l letter[E]) bool {
-	recv := h.recv.Value()
+func (h *optionedHandler[E]) catchOne(t *Topic[E], sub *Subscription, l letter[E]) bool {
+	recv := sub.anchor.value()
 	if recv == nil {
 		sub.collected()
 		return false

@@ -177,8 +177,6 @@ func hold[F any](fn F) *holder[F] {
 	return h
 }
 
-func (h *holder[F]) anchor() anchor { return holderRef[F]{weak.Make(h)} }
-
 func callHeld[E any](h *holder[func(E)], event E) {
 	if fn := h.fn.Load(); fn != nil {
 		(*fn)(event)
@@ -196,6 +194,7 @@ func callHeldContext[E any](h *holder[func(context.Context, E) error], ctx conte
 type holderRef[F any] struct{ p weak.Pointer[holder[F]] }
 
 func (r holderRef[F]) alive() bool            { return r.p.Value() != nil }
+func (r holderRef[F]) value() any             { return strongOrNil(r.p) }
 func (r holderRef[F]) receiver() reflect.Type { return reflect.TypeFor[F]() }
 
 func (r holderRef[F]) release() {

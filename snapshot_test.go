@@ -14,7 +14,7 @@ import (
 // TestSnapshot_CollectedInTheSameCycleAsTheDead is the promise of the weak snapshot: half of a
 // thousand subscribers are dropped, and after one collection a publish reaches the other half.
 func TestSnapshot_CollectedInTheSameCycleAsTheDead(t *testing.T) {
-	for publishes, name := range map[int]string{0: "cold", 1: "blank", 2: "warm", 5: "hot"} {
+	for publishes, name := range map[int]string{0: "cold", 1: "walked", 2: "warm", 5: "hot"} {
 		for _, interleaved := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, interleaved %v", name, interleaved), func(t *testing.T) {
 				topic, keep := halfDropped(publishes, interleaved)

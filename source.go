@@ -89,7 +89,8 @@ func Subscribe[T, E any, S Source[E]](src S, recv *T, handle func(*T, E), opts .
 	if handle == nil {
 		misuse(function, "nil handler; pass a method expression such as (*T).OnEvent")
 	}
-	return subscribe(function, t, subscriber[T, E]{recv: recv, anchor: ref[T]{weak.Make(recv)}, handle: handle}, opts)
+	w := weak.Make(recv)
+	return subscribe(function, t, recv, w, ref[T]{w}, evaluate(nil, opts), handle)
 }
 
 // SubscribeContext is Subscribe for a handler that takes a context and may fail. The context is
@@ -102,7 +103,7 @@ func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, con
 	if handle == nil {
 		misuse(function, "nil handler; pass a method expression such as (*T).OnEvent")
 	}
-	return subscribe(function, t, subscriber[T, E]{recv: recv, anchor: ref[T]{weak.Make(recv)}, handleContext: handle}, opts)
+	return subscribeOptioned(function, t, recv, ref[T]{weak.Make(recv)}, evaluate(nil, opts), adaptContext(handle))
 }
 
 // SubscribeFunc calls handle with each event of type E that is published to src, from the next
@@ -122,9 +123,8 @@ func SubscribeFunc[E any, S Source[E]](src S, scope *Scope, handle func(E), opts
 		misuse(function, "nil handler")
 	}
 	h := hold(handle)
-	return subscribe(function, t, subscriber[holder[func(E)], E]{
-		recv: h, anchor: h.anchor(), scope: scope, handle: callHeld[E],
-	}, opts)
+	w := weak.Make(h)
+	return subscribe(function, t, h, w, holderRef[func(E)]{w}, evaluate(scope, opts), callHeld[E])
 }
 
 // SubscribeFuncContext is SubscribeFunc for a handler that takes a context and may fail, as in
@@ -137,9 +137,8 @@ func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(c
 		misuse(function, "nil handler")
 	}
 	h := hold(handle)
-	return subscribe(function, t, subscriber[holder[func(context.Context, E) error], E]{
-		recv: h, anchor: h.anchor(), scope: scope, handleContext: callHeldContext[E],
-	}, opts)
+	a := holderRef[func(context.Context, E) error]{weak.Make(h)}
+	return subscribeOptioned(function, t, h, a, evaluate(scope, opts), adaptContext(callHeldContext[E]))
 }
 
 // Publish publishes event to src, as Topic.Publish does; to a bus, it goes to the topic of type

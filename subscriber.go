@@ -77,14 +77,24 @@ type origin struct {
 // anchor is what a subscription hangs on: its receiver, and what else is to be let go with it.
 type anchor interface {
 	alive() bool
+	value() any             // the receiver, or nil
 	receiver() reflect.Type // for reports
 	release()               // called once, outside all locks, when the subscription has ended
+}
+
+// strongOrNil returns what p points to, or a nil interface.
+func strongOrNil[T any](p weak.Pointer[T]) any {
+	if recv := p.Value(); recv != nil {
+		return recv
+	}
+	return nil
 }
 
 // ref is the anchor of a plain subscription. In an interface it takes no allocation.
 type ref[T any] struct{ p weak.Pointer[T] }
 
 func (r ref[T]) alive() bool            { return r.p.Value() != nil }
+func (r ref[T]) value() any             { return strongOrNil(r.p) }
 func (r ref[T]) receiver() reflect.Type { return reflect.TypeFor[*T]() }
 func (r ref[T]) release()               {}
 
@@ -223,57 +233,75 @@ func (s *Subscription) collected() {
 	}
 }
 
-// subscriber is what one Subscribe function hands to subscribe. One of its handlers is nil.
-type subscriber[T, E any] struct {
-	recv          *T
-	anchor        anchor
-	scope         *Scope // set where recv is a holder, which only the scope keeps
-	handle        func(*T, E)
-	handleContext func(*T, context.Context, E) error
-}
-
-// subscribe is the common part of the Subscribe functions. All that can panic comes before all
+// subscribe is what the Subscribe functions have in common. All that can panic comes before all
 // that leaves a trace, except the call of the handler that Replay asks for.
-func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts []SubscribeOption) *Subscription {
-	o := evaluate(s.scope, opts)
-	var guarded *optionedHandler[T, E]
-	if s.handle == nil || o.guards || t.bus != nil && t.bus.tracer != nil {
-		guarded = guard(function, o, s)
+func subscribe[T, E any](function string, t *Topic[E], recv *T, w weak.Pointer[T], a anchor, o options, handle func(*T, E)) *Subscription {
+	if o.guards || t.bus != nil && t.bus.tracer != nil {
+		return subscribeOptioned(function, t, recv, a, o, adapt(handle))
 	}
 	if t.sub != nil {
 		t = t.pin()
 		defer t.unpin()
 	}
-	sub := &Subscription{origin: t.source(), anchor: s.anchor}
+	sub, ok := t.enlist(recv, a, &o, nil)
+	if ok {
+		t.enlisted(sub, add[plain[T, E]](t, o.priority, slot[weak.Pointer[T], func(*T, E)]{w, handle, sub}))
+	}
+	runtime.KeepAlive(recv) // a receiver that is made in the call lives at least through it
+	return sub
+}
+
+// subscribeOptioned is subscribe for a handler that options guard, or that takes a context.
+func subscribeOptioned[E any](function string, t *Topic[E], recv any, a anchor, o options, handle func(any, context.Context, E) error) *Subscription {
+	h := guard(function, &o, handle)
+	if t.sub != nil {
+		t = t.pin()
+		defer t.unpin()
+	}
+	sub, ok := t.enlist(recv, a, &o, h)
+	if ok {
+		t.enlisted(sub, join(t, o.priority, slot[none, *optionedHandler[E]]{handle: h, sub: sub}, o.replay))
+		if o.replay {
+			h.begin(t, sub)
+		}
+	}
+	runtime.KeepAlive(recv)
+	return sub
+}
+
+// enlist makes a subscription, and reports whether it is to join the topic's list. h is nil
+// for one without options.
+func (t *Topic[E]) enlist(recv any, a anchor, o *options, h *optionedHandler[E]) (sub *Subscription, ok bool) {
+	sub = &Subscription{origin: t.source(), anchor: a}
 	if t.bus != nil && t.bus.closed.Load() {
 		sub.mark(Closed)
-		return sub
+		return sub, false
 	}
-	if guarded != nil {
-		equip(t, sub, guarded, s.recv, &o)
+	if h != nil {
+		t.equip(sub, h, o)
 	}
 	expires, refused := o.watch(sub)
 	if !refused && o.scope != nil {
-		refused = o.enter(sub, s.recv, t.bus, s.scope != nil)
+		refused = o.enter(sub, recv, t.bus)
 	}
 	if refused {
 		sub.anchor.release()
-		return sub
+		return sub, false
 	}
 	// It may have ended since, by its scope or its context. That was counted, so it goes into
 	// the list all the same, to be removed in its turn.
-	recv := weak.Make(s.recv)
-	var open bool
 	t.look(2)
-	if guarded == nil {
-		open = add[plain[T, E]](t, o.priority, slot[T, func(*T, E)]{recv, s.handle, sub})
-	} else {
-		guarded.until = expires
+	if h != nil {
+		h.until = expires
 		if t.bus != nil && o.until != nil {
 			t.bus.scopes.expires(expires)
 		}
-		open = join(t, o.priority, slot[T, *optionedHandler[T, E]]{recv, guarded, sub}, o.replay)
 	}
+	return sub, true
+}
+
+// enlisted does what is left when the subscription has joined, or found the topic closed.
+func (t *Topic[E]) enlisted(sub *Subscription, open bool) {
 	switch {
 	case !open:
 		sub.end(Closed)
@@ -284,23 +312,11 @@ func subscribe[T, E any](function string, t *Topic[E], s subscriber[T, E], opts 
 		}
 		t.bus.tracer.pump()
 	}
-	if o.replay {
-		guarded.begin(t, sub)
-	}
-	runtime.KeepAlive(s.recv) // a receiver that is made in the call lives at least through it
-	return sub
 }
 
-// guard returns the handler of s with the options that a delivery has to look at.
-func guard[T, E any](function string, o options, s subscriber[T, E]) *optionedHandler[T, E] {
-	h := &optionedHandler[T, E]{handle: s.handleContext, once: o.once, label: o.label, via: o.via}
-	if h.handle == nil {
-		simple := s.handle
-		h.handle = func(recv *T, _ context.Context, event E) error {
-			simple(recv, event)
-			return nil
-		}
-	}
+// guard returns the handler with the options that a delivery has to look at.
+func guard[E any](function string, o *options, handle func(any, context.Context, E) error) *optionedHandler[E] {
+	h := &optionedHandler[E]{handle: handle, once: o.once, label: o.label, via: o.via}
 	if o.filter != nil {
 		filter, ok := o.filter.(func(E) bool)
 		if !ok {
@@ -313,17 +329,17 @@ func guard[T, E any](function string, o options, s subscriber[T, E]) *optionedHa
 		h.gate = &gate[E]{catchUp: o.catchUp}
 	}
 	if o.capacity > 0 {
-		h.box = &mailbox[T, E]{}
+		h.box = &mailbox[E]{}
 		h.box.capacity, h.box.overflow = o.capacity, o.overflow
 	}
 	return h
 }
 
 // equip gives sub what it needs for calls that no publish makes, and for reports.
-func equip[T, E any](t *Topic[E], sub *Subscription, h *optionedHandler[T, E], recv *T, o *options) {
+func (t *Topic[E]) equip(sub *Subscription, h *optionedHandler[E], o *options) {
 	if h.gate != nil || h.box != nil || h.via != nil {
-		h.recv, h.topic = weak.Make(recv), weak.Make(t)
-		sub.rig().handler = handlerRef[T, E]{weak.Make(h)}
+		h.topic = weak.Make(t)
+		sub.rig().handler = handlerRef[E]{weak.Make(h)}
 	}
 	if t.bus != nil && t.bus.tracer != nil {
 		h.record = &record{tracer: weak.Make(t.bus.tracer), info: SubscriptionInfo{
@@ -386,16 +402,16 @@ func (r *rigged) release() {
 }
 
 // handlerRef is how a subscription refers to its handler.
-type handlerRef[T, E any] struct {
-	p weak.Pointer[optionedHandler[T, E]]
+type handlerRef[E any] struct {
+	p weak.Pointer[optionedHandler[E]]
 }
 
-func (r handlerRef[T, E]) catches() bool {
+func (r handlerRef[E]) catches() bool {
 	h := r.p.Value()
 	return h != nil && h.gate != nil && h.gate.catchUp && h.box == nil
 }
 
-func (r handlerRef[T, E]) resumed(sub *Subscription) {
+func (r handlerRef[E]) resumed(sub *Subscription) {
 	if h := r.p.Value(); h != nil && h.gate != nil {
 		if t := h.topic.Value(); t != nil {
 			h.catch(t, sub)
@@ -403,7 +419,7 @@ func (r handlerRef[T, E]) resumed(sub *Subscription) {
 	}
 }
 
-func (r handlerRef[T, E]) ended(cause State) (busy bool) {
+func (r handlerRef[E]) ended(cause State) (busy bool) {
 	h := r.p.Value()
 	if h == nil {
 		return false
@@ -417,12 +433,12 @@ func (r handlerRef[T, E]) ended(cause State) (busy bool) {
 	return busy
 }
 
-func (r handlerRef[T, E]) busy() bool {
+func (r handlerRef[E]) busy() bool {
 	h := r.p.Value()
 	return h != nil && h.box != nil && h.box.busy()
 }
 
-func (r handlerRef[T, E]) backlog() (waiting, dropped int) {
+func (r handlerRef[E]) backlog() (waiting, dropped int) {
 	if h := r.p.Value(); h != nil && h.box != nil {
 		return h.box.backlog()
 	}

@@ -39,10 +39,13 @@ type Topic[E any] struct {
 	origin    *origin
 	stoppable bool // events may be stoppers
 
-	mu       sync.Mutex // serialises writers of head
-	closed   bool       // guarded by mu
-	cursor   atomic.Uint64
-	building atomic.Bool
+	mu     sync.Mutex // serialises writers of head
+	closed bool       // guarded by mu
+	cursor atomic.Uint64
+
+	building atomic.Bool   // somebody has walks, and may build a snapshot
+	walks    uint32        // weak walks since the last one was built
+	patience atomic.Uint32 // how many there are to be; see minPatience
 
 	era   atomic.Pointer[era]         // of the lists to come; changed under mu only
 	eras  []endedEra                  // ended, and perhaps not over; guarded by mu
@@ -149,77 +152,92 @@ func (t *Topic[E]) setMode(mode uint32) {
 
 // add puts a subscriber into the list and reports whether the topic was open. At the end of
 // the list that is an append into spare capacity, in front of lower priorities it is a copy.
-func add[C, T, H, E any, P carrier[C, T, H, E]](t *Topic[E], prio int, s slot[T, H]) bool {
+func add[C, R, H, E any, P carrier[C, R, H, E]](t *Topic[E], prio int, s slot[R, H]) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	next, at, before := t.grow(prio)
+	if next == nil {
 		return false
 	}
-	var next list[E]
+	joint, _ := before.(P)
+	switch {
+	case at < len(next.chunks): // a chunk in mid-list cannot grow in place: see S6
+		c := P(new(C))
+		c.base().start(prio, 0)
+		replaces := joint != nil && joint.size() < maxChunk
+		if replaces {
+			c.base().slots = slices.Clone(joint.base().slots[:joint.size()])
+		}
+		c.base().slots = append(c.base().slots, s)
+		c.base().used.Store(int32(len(c.base().slots)))
+		next.insert(at, c, replaces)
+	case joint != nil && joint.base().push(s):
+		next.last++
+	default:
+		room := 1
+		if joint != nil {
+			room = next.roomAfter(joint.size())
+		}
+		c := P(new(C))
+		c.base().start(prio, room)
+		c.base().push(s)
+		next.chunks, next.last = append(next.chunks, c), 1
+	}
+	t.grown(next, s.sub)
+	return true
+}
+
+// grow returns a list to add a subscriber of priority prio to, or nil if the topic is closed;
+// the place of its chunk; and the chunk before that, if it has the same priority. The caller
+// holds mu.
+func (t *Topic[E]) grow(prio int) (next *list[E], at int, before chunk[E]) {
+	if t.closed {
+		return nil, 0, nil
+	}
+	next = new(list[E])
 	if l := t.head.Load(); l != nil {
-		next = *l
+		*next = *l
 	} else {
 		next.clean, next.mode, next.era = t.origin.epoch.Load(), t.mode.Load(), t.era.Load()
 		t.moved(true)
 	}
-	at := next.position(prio)
-	var before P
-	if at > 0 {
-		before, _ = next.chunks[at-1].(P)
-		if before != nil && before.priority() != prio {
-			before = nil
-		}
+	if at = next.position(prio); at > 0 && next.chunks[at-1].priority() == prio {
+		before = next.chunks[at-1]
 	}
-	switch {
-	case at < len(next.chunks):
-		insert(&next, at, before, prio, s)
-	case before != nil && before.base().push(s):
-		next.last++
-	default:
-		room := 1
-		if before != nil {
-			if room = min(2*before.size(), maxChunk); room+before.size() <= maxChunk {
-				next.joints++
-			}
-		}
-		c := fresh[C, T, H, E, P](prio, room)
-		c.base().push(s)
-		next.chunks, next.last = append(next.chunks, c), 1
-	}
-	if !s.sub.active() {
+	return next, at, before
+}
+
+// grown publishes the list that sub was added to. The caller holds mu.
+func (t *Topic[E]) grown(next *list[E], sub *Subscription) {
+	if !sub.active() {
 		t.origin.epoch.Add(1) // born paused: no epoch before this one is clean
 	}
 	next.n++
 	next.added++
 	t.origin.size.Store(int64(next.n))
-	t.head.Store(&next)
+	t.head.Store(next)
 	t.check()
-	return true
 }
 
-// insert puts s into the middle of l. A chunk there cannot grow in place: lists that are
-// being published take its size for final.
-func insert[C, T, H, E any, P carrier[C, T, H, E]](l *list[E], at int, before P, prio int, s slot[T, H]) {
-	c := fresh[C, T, H, E, P](prio, 0)
+// roomAfter returns how many slots to make behind a chunk of size.
+func (l *list[E]) roomAfter(size int) int {
+	room := min(2*size, maxChunk)
+	if room+size <= maxChunk {
+		l.joints++
+	}
+	return room
+}
+
+// insert puts c into the middle of l, perhaps in the place of the chunk before.
+func (l *list[E]) insert(at int, c chunk[E], replaces bool) {
 	l.chunks = slices.Clone(l.chunks)
-	if before != nil && before.size() < maxChunk {
-		c.base().slots = append(slices.Clone(before.base().slots[:before.size()]), s)
+	if replaces {
 		l.chunks[at-1] = c
 	} else {
-		c.base().slots = []slot[T, H]{s}
-		l.chunks = slices.Insert(l.chunks, at, chunk[E](c))
+		l.chunks = slices.Insert(l.chunks, at, c)
 	}
-	c.base().used.Store(int32(len(c.base().slots)))
 	l.generation++
-	l.snapshot = l.blank()
-}
-
-// blank returns the list's snapshot if that is blank, which is right for any generation.
-func (l *list[E]) blank() (none weak.Pointer[snapshot[E]]) {
-	if s := l.snapshot.Value(); s != nil && s.n == 0 {
-		return l.snapshot
-	}
-	return none
+	l.snapshot = weak.Pointer[snapshot[E]]{}
 }
 
 // look examines the next n subscribers, round robin, for receivers that were collected. With
@@ -286,7 +304,7 @@ func (t *Topic[E]) rewrite() (emptied bool) {
 	clean := t.origin.epoch.Load() // before the states are looked at
 	var k compaction[E]
 	for i, c := range l.chunks {
-		c.moveTo(&k, l.upTo(i))
+		k.move(c, l.upTo(i))
 	}
 	if k.paused {
 		clean = 0
@@ -308,7 +326,6 @@ func (t *Topic[E]) rewrite() (emptied bool) {
 		added:      l.added,
 		mode:       l.mode,
 		era:        l.era,
-		snapshot:   l.blank(),
 	})
 	t.check()
 	return false
