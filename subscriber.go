@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"weak"
+
+	"github.com/weakbus/weakbus/internal/lifetime"
 )
 
 // State says where a subscription is in its life. All but Active and Paused are final.
@@ -443,36 +445,13 @@ func (r handlerRef[E]) backlog() (waiting, dropped int) {
 	return 0, 0
 }
 
-// checkReceiver panics if the runtime never frees receivers of type T on their own: then a
-// weak pointer to one would not be weak. It allocates zero-size values at one address, and
-// batches pointer-free ones of less than 16 bytes.
+// checkReceiver panics if the runtime never frees receivers of type T on their own.
 func checkReceiver[T any](function string, recv *T) {
 	if recv == nil {
 		misuse(function, "nil receiver; for a plain function, use SubscribeFunc")
 	}
-	switch t := reflect.TypeFor[T](); {
-	case t.Size() >= 16:
-	case t.Size() == 0:
-		misuse(function, fmt.Sprintf("%v has size zero and is never collected; give it a field, or use SubscribeFunc with a Scope", t))
-	case !hasPointers(t):
-		misuse(function, fmt.Sprintf("%v has %d bytes and no pointers: the runtime allocates such values in batches and may never"+
-			" collect one; give it 16 bytes or a pointer, or use SubscribeFunc with a Scope", t, t.Size()))
-	}
-}
-
-func hasPointers(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Array:
-		return t.Len() > 0 && hasPointers(t.Elem())
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if hasPointers(t.Field(i).Type) {
-				return true
-			}
-		}
-		return false
-	default:
-		return t.Kind() > reflect.Complex128 // the kinds from Bool to Complex128 have none
+	if reason := lifetime.Refuse(reflect.TypeFor[T]()); reason != "" {
+		misuse(function, reason+", or use SubscribeFunc with a Scope")
 	}
 }
 

@@ -94,8 +94,9 @@ func WithLogger(logger *slog.Logger) BusOption {
 
 // tracer is what a bus with a Trace or a logger has more than others.
 type tracer struct {
-	hooks Trace
-	log   *slog.Logger // nil without WithLogger
+	hooks   Trace
+	log     *slog.Logger // nil without WithLogger
+	watcher watcher      // nil but for the buses of weakbustest
 
 	mu      sync.Mutex // comes after Topic.mu
 	moves   []turn     // to be told
@@ -207,7 +208,13 @@ func (r *record) tellEnded(sub *Subscription) {
 	if tr.hooks.Ended != nil {
 		tr.hooks.Ended(info, cause)
 	}
-	if tr.log != nil && cause == Collected && !r.heard.Load() {
+	if cause != Collected || r.heard.Load() {
+		return
+	}
+	if tr.watcher != nil {
+		tr.watcher.Unheard(info)
+	}
+	if tr.log != nil {
 		tr.log.Warn("weakbus: a subscriber was collected before it heard its first event; "+
 			"if that is too early, keep a reference to its receiver or Scope", attributes(&info)...)
 	}
@@ -235,16 +242,20 @@ func attributes(info *SubscriptionInfo) []any {
 	return all
 }
 
-// packagePrefix begins the names of this package's functions.
-var packagePrefix = reflect.TypeFor[Bus]().PkgPath() + "."
+// packagePrefix begins the names of this package's functions, and testPrefix those of weakbustest,
+// which subscribes for others.
+var (
+	packagePrefix = reflect.TypeFor[Bus]().PkgPath() + "."
+	testPrefix    = reflect.TypeFor[Bus]().PkgPath() + "/weakbustest."
+)
 
-// callSite returns the file and line of the first caller outside this package.
+// callSite returns the file and line of the first caller outside these packages.
 func callSite() string {
 	var pcs [16]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	for {
 		frame, more := frames.Next()
-		if !strings.HasPrefix(frame.Function, packagePrefix) {
+		if !strings.HasPrefix(frame.Function, packagePrefix) && !strings.HasPrefix(frame.Function, testPrefix) {
 			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
 		}
 		if !more {
@@ -270,6 +281,9 @@ func (t *Topic[E]) panicked(value any, sub *Subscription, label string) {
 		Label:    label,
 	}
 	if tr := t.bus.tracer; tr != nil {
+		if tr.watcher != nil {
+			tr.watcher.Panicked(err)
+		}
 		if tr.hooks.Panicked != nil {
 			tr.hooks.Panicked(err)
 		}
@@ -329,6 +343,9 @@ func (t *Topic[E]) dropped(sub *Subscription, n, total int) {
 func (tr *tracer) dropped(d Drop) {
 	if tr == nil {
 		return
+	}
+	if tr.watcher != nil {
+		tr.watcher.Dropped(d)
 	}
 	if tr.hooks.Dropped != nil {
 		tr.hooks.Dropped(d)

@@ -1,6 +1,6 @@
 // Command tutorial does in Go what weak-reference tutorials do in other languages: a weak
-// reference that gives the object or nothing, callbacks that do not keep their objects alive,
-// and the two common mistakes.
+// reference that gives the object or nothing, callbacks and a cache that do not keep their objects
+// alive, and the two common mistakes.
 //
 //	go run ./examples/tutorial
 package main
@@ -15,6 +15,7 @@ import (
 	"weak"
 
 	"github.com/weakbus/weakbus"
+	"github.com/weakbus/weakbus/weakcache"
 )
 
 // Document is the object that is referred to weakly.
@@ -43,7 +44,7 @@ func main() {
 }
 
 func run(out io.Writer) error {
-	for _, part := range []func(io.Writer) error{reference, callbacks, neverCollected, unchecked} {
+	for _, part := range []func(io.Writer) error{reference, callbacks, cache, neverCollected, unchecked} {
 		if err := part(out); err != nil {
 			return err
 		}
@@ -86,10 +87,36 @@ func callbacks(out io.Writer) error {
 	return nil
 }
 
+// Path is a key that can be referred to weakly too.
+type Path struct{ name string }
+
+// cache is the second use: values by key, for as long as somebody else holds them. The usual way
+// to write one, a map of weak references, keeps the key of each dead value.
+func cache(out io.Writer) error {
+	fmt.Fprintln(out, "3. A cache that does not keep its values alive")
+	byHand := make(map[string]weak.Pointer[Document])
+	var open weakcache.Cache[*Path, Document]
+	doc, path := &Document{title: "report"}, &Path{"report.txt"}
+	byHand[path.name] = weak.Make(doc)
+	open.Put(path, doc)
+	found, _ := open.Get(path)
+	fmt.Fprintf(out, "   while the document is held:  found %q\n", found.title)
+
+	key := weak.Make(path)
+	runtime.KeepAlive(doc)
+	doc, found, path = nil, nil, nil
+	if err := collect(func() bool { return key.Value() == nil }); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "   after it was dropped:        %d in the cache, and its key is %v\n", open.Len(), key.Value())
+	fmt.Fprintf(out, "   a map written by hand:       %d key of a document that is %v\n", len(byHand), byHand["report.txt"].Value())
+	return nil
+}
+
 // neverCollected is the first mistake: a weak reference to what is never collected. The bus
 // refuses it.
 func neverCollected(out io.Writer) (err error) {
-	fmt.Fprintln(out, "3. Mistake: a weak reference to a value that is never collected")
+	fmt.Fprintln(out, "4. Mistake: a weak reference to a value that is never collected")
 	bus := weakbus.New()
 	defer func() {
 		fmt.Fprintln(out, "   the bus refuses, and says what to do:")
@@ -104,7 +131,7 @@ func neverCollected(out io.Writer) (err error) {
 // unchecked is the second mistake: to use a reference without looking whether the object is
 // still there. A handler cannot make it: it is called with the object, or not at all.
 func unchecked(out io.Writer) error {
-	fmt.Fprintln(out, "4. Mistake: to assume that the object is still alive")
+	fmt.Fprintln(out, "5. Mistake: to assume that the object is still alive")
 	doc := &Document{title: "report"}
 	ref := weak.Make(doc)
 	bus := weakbus.New()
