@@ -9,7 +9,7 @@ type Entity struct {
 	VX, VY float64 // pixels a frame
 	Radius float64 // pixels
 	Team   int     // those that spawned together
-	Health int     // collisions it still survives, fullHealth at most
+	Health int     // collisions it still survives, FullHealth at most
 
 	world *World
 	hits  *weakbus.Topic[Collision] // those of this entity; refers to it weakly
@@ -24,16 +24,16 @@ type Entity struct {
 	dead bool
 }
 
-const (
-	fullHealth     = 8
-	minLife, spare = 180, 300 // frames
-)
+// FullHealth is the number of collisions that an entity dies of.
+const FullHealth = 8
+
+const minLife, spare = 180, 300 // frames
 
 // newEntity makes an entity that hears the ticks of the world and its own collisions.
 func newEntity(w *World, id int, x, y, vx, vy float64) *Entity {
 	e := &Entity{
 		X: x, Y: y, VX: vx, VY: vy, Radius: w.radius * (0.7 + 0.6*w.rng.Float64()),
-		Team: w.teams, Health: fullHealth,
+		Team: w.teams, Health: FullHealth,
 		world: w, hits: w.collisions.At(id), until: w.frame + minLife + w.rng.IntN(spare),
 	}
 	weakbus.Subscribe(w.ticks, e, (*Entity).OnTick)
