@@ -4,7 +4,7 @@
 //
 //	go run .                                     on the desktop
 //	go run ./web                                 in the browser
-//	go run . -frames 600 -screenshot arena.png   scripted
+//	go run . -frames 600 -collect 240 -screenshot desktop.png
 //
 // C runs the collector between two frames.
 package main
@@ -44,6 +44,7 @@ type game struct {
 	stats arena.Stats
 
 	frames     int    // the last one; 0 for a game without end
+	collect    int    // every so many frames; 0 for never
 	screenshot string // of the last frame; empty for none
 	done       bool   // the last frame was drawn
 	err        error  // of the screenshot
@@ -52,9 +53,10 @@ type game struct {
 func run(args []string, out io.Writer) error {
 	g := &game{}
 	flags := flag.NewFlagSet("game", flag.ContinueOnError)
-	entities := flags.Int("entities", 500, "how many `entities` there are, at most")
+	entities := flags.Int("entities", 400, "how many `entities` there are, at most")
 	seed := flags.Uint64("seed", 1, "the `number` that the game depends on")
 	flags.IntVar(&g.frames, "frames", 0, "end after so many `frames`; 0 for never")
+	flags.IntVar(&g.collect, "collect", 0, "run the collector every so many `frames`; 0 leaves it to the runtime")
 	flags.StringVar(&g.screenshot, "screenshot", "", "write a PNG of the last frame to `file`")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -64,8 +66,8 @@ func run(args []string, out io.Writer) error {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case *entities < 1:
 		return fmt.Errorf("-entities %d: at least one is needed", *entities)
-	case g.frames < 0:
-		return fmt.Errorf("-frames %d: less than none", g.frames)
+	case g.frames < 0 || g.collect < 0:
+		return errors.New("-frames and -collect cannot be negative")
 	case g.screenshot != "" && g.frames == 0:
 		return errors.New("-screenshot needs -frames, to know which is the last")
 	}
@@ -103,13 +105,14 @@ func (g *game) Update() error {
 	if g.over() {
 		return nil // until it is drawn
 	}
-	if inpututil.IsKeyJustPressed(ebiten.KeyC) {
-		runtime.GC()
-	}
 	if err := g.world.Update(); err != nil {
 		return err
 	}
-	if f := g.world.Frame(); f%ebiten.DefaultTPS == 0 || f == 1 || g.over() {
+	f := g.world.Frame()
+	if g.collect > 0 && f%g.collect == 0 || inpututil.IsKeyJustPressed(ebiten.KeyC) {
+		runtime.GC() // between two publishes, so that none keeps a dead entity meanwhile
+	}
+	if f%ebiten.DefaultTPS == 0 || f == 1 || g.over() {
 		g.stats = g.world.Stats()
 	}
 	return nil

@@ -27,7 +27,9 @@ var (
 
 // painter has what is drawn with.
 type painter struct {
-	shapes [2]*ebiten.Image // by team in turn; white, of radius spriteRadius
+	shapes [2]*ebiten.Image // by team in turn; white, of radius spriteRadius, as all sprites
+	ring   *ebiten.Image
+	dot    *ebiten.Image // one pixel
 	small  *text.GoTextFace
 	large  *text.GoTextFace
 }
@@ -43,9 +45,12 @@ func newPainter() (*painter, error) {
 		small: &text.GoTextFace{Source: source, Size: 15},
 		large: &text.GoTextFace{Source: source, Size: 26},
 	}
-	for i := range p.shapes {
-		p.shapes[i] = ebiten.NewImage(2*spriteRadius, 2*spriteRadius)
+	for _, sprite := range []**ebiten.Image{&p.shapes[0], &p.shapes[1], &p.ring} {
+		*sprite = ebiten.NewImage(2*spriteRadius, 2*spriteRadius)
 	}
+	p.dot = ebiten.NewImage(1, 1)
+	p.dot.Fill(color.White)
+	vector.StrokeCircle(p.ring, spriteRadius, spriteRadius, spriteRadius-2, 1.5, color.White, true)
 	vector.FillCircle(p.shapes[0], spriteRadius, spriteRadius, spriteRadius, color.White, true)
 	var triangle vector.Path // points to where it flies: right
 	triangle.MoveTo(2*spriteRadius, spriteRadius)
@@ -60,39 +65,44 @@ func newPainter() (*painter, error) {
 func (p *painter) arena(screen *ebiten.Image, w *arena.World, hud *arena.HUD) {
 	screen.Fill(background)
 	for _, e := range w.Entities() {
-		op := &ebiten.DrawImageOptions{Filter: ebiten.FilterLinear}
-		op.GeoM.Translate(-spriteRadius, -spriteRadius)
-		op.GeoM.Rotate(math.Atan2(e.VY, e.VX))
-		op.GeoM.Scale(e.Radius/spriteRadius, e.Radius/spriteRadius)
-		op.GeoM.Translate(e.X, e.Y)
-		op.ColorScale.ScaleWithColor(teams[e.Team%len(teams)])
-		op.ColorScale.ScaleAlpha(0.4 + 0.6*float32(e.Health)/arena.FullHealth)
-		screen.DrawImage(p.shapes[e.Team%len(p.shapes)], op)
+		alpha := 0.4 + 0.6*float32(e.Health)/arena.FullHealth
+		p.sprite(screen, p.shapes[e.Team%len(p.shapes)], e.X, e.Y, e.Radius, math.Atan2(e.VY, e.VX), e.Team, alpha)
 	}
 	const frames = 30
 	for _, s := range hud.Flashes(w.Frame() - frames) {
-		age := float32(w.Frame()-s.Frame) / frames
-		c := teams[s.Team%len(teams)]
-		c = color.RGBA{faded(c.R, age), faded(c.G, age), faded(c.B, age), faded(c.A, age)}
-		vector.StrokeCircle(screen, float32(s.X), float32(s.Y), 4+20*age, 1.5, c, true)
+		age := float64(w.Frame()-s.Frame) / frames
+		p.sprite(screen, p.ring, s.X, s.Y, 4+20*age, 0, s.Team, float32(1-age))
 	}
 }
 
-func faded(v uint8, age float32) uint8 { return uint8(float32(v) * max(0, 1-age)) }
+func (p *painter) sprite(screen, sprite *ebiten.Image, x, y, radius, angle float64, team int, alpha float32) {
+	op := &ebiten.DrawImageOptions{Filter: ebiten.FilterLinear}
+	op.GeoM.Translate(-spriteRadius, -spriteRadius)
+	op.GeoM.Rotate(angle)
+	op.GeoM.Scale(radius/spriteRadius, radius/spriteRadius)
+	op.GeoM.Translate(x, y)
+	op.ColorScale.ScaleWithColor(teams[team%len(teams)])
+	op.ColorScale.ScaleAlpha(alpha)
+	screen.DrawImage(sprite, op)
+}
 
 // overlay draws the HUD and the numbers of the bus.
 func (p *painter) overlay(screen *ebiten.Image, hud *arena.HUD, s arena.Stats) {
-	vector.FillRect(screen, 16, 16, 358, 252, panel, true)
+	op := &ebiten.DrawImageOptions{}
+	op.GeoM.Scale(296, 262)
+	op.GeoM.Translate(16, 16)
+	op.ColorScale.ScaleWithColor(panel)
+	screen.DrawImage(p.dot, op)
 	p.write(screen, p.large, 30, 24, fmt.Sprintf("score %d", hud.Score))
 	p.write(screen, p.small, 30, 68, fmt.Sprintf(""+
 		"live entities          %6d\n"+
 		"live subscriptions     %6d\n"+
-		"  of the living        %6d\n"+
-		"  of the dead          %6d  uncollected\n"+
+		"  of live entities     %6d\n"+
+		"  of the uncollected   %6d\n"+
 		"pruned so far          %6d\n"+
-		"late calls / frame     %6.0f  to the dead\n"+
+		"calls of dead / frame  %6.0f\n"+
 		"events / frame         %6.0f\n"+
-		"publishing / frame     %6.2f  ms\n"+
+		"publishing, ms / frame %6.2f\n"+
 		"frames / second        %6.0f",
 		s.Entities, s.Subscriptions, s.Subscriptions-s.OfDead, s.OfDead, s.Pruned, s.Late, s.Events,
 		float64(s.Publishing)/float64(time.Millisecond), ebiten.ActualFPS()))

@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.addr, "addr", "localhost:8080", "listen on `host:port`; the scripted run takes a free port")
 	flags.StringVar(&o.screenshot, "screenshot", "", "have a browser play, and write a PNG of the last frame to `file`")
 	flags.StringVar(&o.browser, "browser", "chromium", "the `command` of a browser of the Chromium family")
-	flags.IntVar(&o.entities, "entities", 500, "of the scripted run")
+	flags.IntVar(&o.entities, "entities", 400, "of the scripted run")
 	flags.IntVar(&o.frames, "frames", 600, "of the scripted run")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "of the scripted run")
 	if err := flags.Parse(args); err != nil {

@@ -31,7 +31,7 @@ func shoot(ctx context.Context, dir string, o options, out io.Writer) error {
 	go func() { served <- serveOn(ctx, listener, handler(dir, results)) }()
 	defer func() { cancel(); <-served }()
 
-	url := fmt.Sprintf("http://%s/?entities=%d&frames=%d&screenshot=1", listener.Addr(), o.entities, o.frames)
+	url := fmt.Sprintf("http://%s/?entities=%d&frames=%d&collect=240&screenshot=1", listener.Addr(), o.entities, o.frames)
 	browser := browse(ctx, o.browser, dir, url)
 	if err := browser.Start(); err != nil {
 		return fmt.Errorf("%w; name another with -browser", err)
