@@ -89,7 +89,7 @@ func (p *painter) sprite(screen, sprite *ebiten.Image, x, y, radius, angle float
 // overlay draws the HUD and the numbers of the bus.
 func (p *painter) overlay(screen *ebiten.Image, hud *arena.HUD, s arena.Stats) {
 	op := &ebiten.DrawImageOptions{}
-	op.GeoM.Scale(296, 262)
+	op.GeoM.Scale(296, 242)
 	op.GeoM.Translate(16, 16)
 	op.ColorScale.ScaleWithColor(panel)
 	screen.DrawImage(p.dot, op)
@@ -98,14 +98,13 @@ func (p *painter) overlay(screen *ebiten.Image, hud *arena.HUD, s arena.Stats) {
 		"live entities          %6d\n"+
 		"live subscriptions     %6d\n"+
 		"  of live entities     %6d\n"+
-		"  of the uncollected   %6d\n"+
+		"  of dead entities     %6d\n"+
 		"pruned so far          %6d\n"+
 		"calls of dead / frame  %6.0f\n"+
 		"events / frame         %6.0f\n"+
-		"publishing, ms / frame %6.2f\n"+
-		"frames / second        %6.0f",
+		"publishing, ms / frame %6.2f",
 		s.Entities, s.Subscriptions, s.Subscriptions-s.OfDead, s.OfDead, s.Pruned, s.Late, s.Events,
-		float64(s.Publishing)/float64(time.Millisecond), ebiten.ActualFPS()))
+		float64(s.Publishing)/float64(time.Millisecond)))
 }
 
 func (p *painter) write(screen *ebiten.Image, face *text.GoTextFace, x, y float64, s string) {
