@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/weakbus/weakbus"
@@ -82,8 +83,8 @@ func read(name string, in io.Reader) (lines []string, err error) {
 			lines = append(lines, strings.TrimRight(line, "\r\n"))
 		}
 		switch {
-		case errors.Is(err, io.EOF) && len(lines) < 2:
-			return nil, fmt.Errorf("%s has %d lines; two or more are needed", name, len(lines))
+		case errors.Is(err, io.EOF) && len(lines) == 0:
+			return nil, fmt.Errorf("%s is empty: there is nothing to publish", name)
 		case errors.Is(err, io.EOF):
 			return lines, nil
 		case err != nil:
@@ -93,10 +94,18 @@ func read(name string, in io.Reader) (lines []string, err error) {
 }
 
 // terminal is the user interface: it says what it hears.
-type terminal struct{ out io.Writer }
+type terminal struct {
+	mu  sync.Mutex
+	out io.Writer
+}
 
-func (t *terminal) printf(format string, args ...any) { fmt.Fprintf(t.out, format+"\n", args...) }
-func (t *terminal) say(who, what string)              { t.printf("  %-10s %s", who, what) }
+func (t *terminal) printf(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.out, format+"\n", args...)
+}
+
+func (t *terminal) say(who, what string) { t.printf("  %-10s %s", who, what) }
 
 func (t *terminal) onLoaded(l host.Loaded)  { t.say(l.Plugin, "loaded") }
 func (t *terminal) onReport(r event.Report) { t.say(r.Plugin, r.Text) }
@@ -114,7 +123,7 @@ const deadline = 500 * time.Millisecond
 func show(ctx context.Context, out io.Writer, dir, name string, lines []string) (err error) {
 	bus := weakbus.New()
 	defer bus.Close()
-	t := &terminal{out}
+	t := &terminal{out: out}
 	weakbus.Subscribe(bus, t, (*terminal).onLoaded)
 	weakbus.Subscribe(bus, t, (*terminal).onUnloaded)
 	weakbus.Subscribe(bus, t, (*terminal).onReport)

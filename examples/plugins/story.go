@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/weakbus/weakbus"
@@ -22,63 +23,77 @@ type story struct {
 }
 
 func (s *story) tell(ctx context.Context) error {
-	half := len(s.lines) / 2
-	s.printf("\n%s, lines 1 to %d. Whoever misbehaves is closed, and hurts nobody else.", s.name, half)
-	s.publish(ctx, 0, half)
-	s.ask(ctx)
-
-	s.printf("\nwordcount is loaded anew, and starts from nothing. Lines %d to %d:", half+1, len(s.lines))
-	if err := s.host.Reload(ctx, "wordcount"); err != nil {
+	s.printf("\n%s is published. Who misbehaves is closed, and hurts nobody else.", s.name)
+	published, failed := s.publish(ctx)
+	s.say("bus", fmt.Sprintf("%d lines; %d plugins failed", published, failed))
+	s.ask()
+	if err := s.reload(ctx, "wordcount"); err != nil {
 		return err
 	}
-	s.publish(ctx, half, len(s.lines))
-	s.ask(ctx)
+	return s.drop("longest")
+}
 
-	s.printf("\nlongest is dropped. Nobody unsubscribes it, nobody closes it.")
-	topic := weakbus.TopicOf[event.Line](s.bus)
-	listeners, before := topic.Len(), heap()
-	s.host.Drop("longest")
-	if err := collect(func() bool { return topic.Len() < listeners }); err != nil {
+// reload unloads a plugin and loads it again while lines are published.
+func (s *story) reload(ctx context.Context, plugin string) error {
+	s.printf("\nWhile the text is published over and over, %s is unloaded and loaded anew.", plugin)
+	var published, failed int
+	reloaded := make(chan struct{})
+	var publisher sync.WaitGroup
+	publisher.Go(func() {
+		for last := false; !last; {
+			select {
+			case <-reloaded:
+				last = true
+			default:
+			}
+			p, f := s.publish(ctx)
+			published, failed = published+p, failed+f
+		}
+	})
+	err := s.host.Reload(ctx, plugin)
+	close(reloaded)
+	publisher.Wait()
+	if err != nil {
 		return err
 	}
-	s.say("bus", fmt.Sprintf("%d subscribers of lines, now %d", listeners, topic.Len()))
-	s.say("memory", fmt.Sprintf("%.1f MB, now %.1f MB", before, heap()))
-	s.ask(ctx)
-	s.printf("\nThe end.")
+	s.say("bus", fmt.Sprintf("%d lines; %d plugins failed", published, failed))
 	return nil
 }
 
-// publish publishes lines. Their plugins' errors are said by the host's Unloaded events too, so
-// the publisher just counts them.
-func (s *story) publish(ctx context.Context, from, to int) {
-	delivered, failed := 0, 0
-	for i := from; i < to; i++ {
-		n, err := weakbus.PublishContext(ctx, s.bus, event.Line{Number: i + 1, Text: s.lines[i]})
-		delivered += n
-		failed += failures(err)
+// drop shows what becomes of a plugin that is not unloaded but forgotten.
+func (s *story) drop(plugin string) error {
+	s.printf("\n%s is dropped: nobody unsubscribes it, nobody closes it. The collector runs. Who is left?", plugin)
+	topic := weakbus.TopicOf[event.Line](s.bus)
+	listeners, before := topic.Len(), heap()
+	s.host.Drop(plugin)
+	if err := collect(func() bool { return topic.Len() < listeners }); err != nil {
+		return err
 	}
-	s.say("bus", fmt.Sprintf("%d lines, %d deliveries, of which %d failed", to-from, delivered, failed))
+	s.say("bus", fmt.Sprintf("%d plugins heard lines, now %d", listeners, topic.Len()))
+	s.say("memory", fmt.Sprintf("%.1f MB, now %.1f MB", before, heap()))
+	s.ask()
+	return nil
 }
 
-func (s *story) ask(ctx context.Context) {
-	if _, err := weakbus.PublishContext(ctx, s.bus, event.Ask{}); err != nil {
-		s.say("bus", err.Error())
+// publish publishes the text. Why a plugin failed is told by the host's Unloaded event too, so
+// here the errors are only counted.
+func (s *story) publish(ctx context.Context) (published, failed int) {
+	for i, text := range s.lines {
+		_, err := weakbus.PublishContext(ctx, s.bus, event.Line{Number: i + 1, Text: text})
+		var joined interface{ Unwrap() []error } // one for each handler that failed
+		if errors.As(err, &joined) {
+			failed += len(joined.Unwrap())
+		}
 	}
+	return len(s.lines), failed
 }
 
-// failures returns how many handlers failed.
-func failures(err error) int {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		return len(joined.Unwrap())
-	}
-	return 0
-}
+func (s *story) ask() { weakbus.Publish(s.bus, event.Ask{}) }
 
-// heap returns the memory in use, after the collections that take what is not.
+// heap returns the memory in use after a collection.
 func heap() (megabytes float64) {
 	runtime.GC()
-	runtime.GC()
+	runtime.GC() // frees what cleanups of the first let go
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc) / (1 << 20)

@@ -117,6 +117,9 @@ func (h *Host) Load(ctx context.Context, name string) error {
 }
 
 func (h *Host) load(ctx context.Context, name string) error {
+	if err := h.add(name, nil); err != nil {
+		return err
+	}
 	code, err := fs.ReadFile(h.dir, name+".wasm")
 	if err != nil {
 		return err
@@ -125,7 +128,7 @@ func (h *Host) load(ctx context.Context, name string) error {
 	if err = p.start(ctx, code); err != nil {
 		return err
 	}
-	if err = h.add(p); err != nil {
+	if err = h.add(name, p); err != nil {
 		return errors.Join(err, p.module.Close(ctx))
 	}
 	weakbus.Publish(h.bus, Loaded{name})
@@ -133,16 +136,18 @@ func (h *Host) load(ctx context.Context, name string) error {
 	return nil
 }
 
-func (h *Host) add(p *Plugin) error {
+// add puts p into the list. If p is nil, it just says whether that could be done.
+func (h *Host) add(name string, p *Plugin) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.plugins == nil:
 		return ErrClosed
-	case h.plugins[p.name] != nil:
+	case h.plugins[name] != nil:
 		return ErrLoaded
+	case p != nil:
+		h.plugins[name] = p
 	}
-	h.plugins[p.name] = p
 	return nil
 }
 

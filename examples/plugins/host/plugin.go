@@ -17,8 +17,9 @@ import (
 	"github.com/weakbus/weakbus/examples/plugins/event"
 )
 
-// startLimit is how long a plugin may take to initialize itself.
-const startLimit = 10 * time.Second
+// startLimit is how long it may take to compile a plugin, which is a matter of seconds, and to run
+// its init functions.
+const startLimit = time.Minute
 
 // Plugin is the one object by which a plugin hears events. The bus holds it weakly.
 type Plugin struct {
@@ -35,20 +36,16 @@ type Plugin struct {
 
 // start compiles and instantiates the module, which runs its init functions.
 func (p *Plugin) start(ctx context.Context, code []byte) (err error) {
-	compiled, err := p.host.runtime.CompileModule(ctx, code)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	p.stderr = new(head)
-	p.module, err = p.host.runtime.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().
+	p.module, err = p.host.runtime.InstantiateWithConfig(ctx, code, wazero.NewModuleConfig().
 		WithName(""). // without a name there may be several instances
 		WithArgs(p.name).
 		WithStartFunctions("_initialize").
 		WithStderr(p.stderr))
 	if err != nil {
-		return errors.Join(p.explain(err), compiled.Close(ctx))
+		return p.explain(err, startLimit)
 	}
 	if p.functions, err = exported(p.module); err != nil {
 		return errors.Join(err, p.module.Close(ctx))
@@ -115,7 +112,7 @@ func (p *Plugin) call(ctx context.Context, function string, data []byte) ([]even
 	}
 	switch {
 	case err != nil:
-		err = p.explain(err)
+		err = p.explain(err, p.host.deadline)
 	case c.failure != nil:
 		err = c.failure
 	default:
@@ -137,9 +134,9 @@ func (p *Plugin) write(ctx context.Context, data []byte) error {
 }
 
 // explain says what happened in one line, and in the terms of a plugin's author.
-func (p *Plugin) explain(err error) error {
+func (p *Plugin) explain(err error, limit time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v: %w", p.host.deadline, context.DeadlineExceeded)
+		return fmt.Errorf("no answer within %v: %w", limit, context.DeadlineExceeded)
 	}
 	reason := err.Error() // with a stack of addresses
 	if p.stderr.Len() > 0 {

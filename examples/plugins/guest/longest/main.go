@@ -33,8 +33,9 @@ func (p *longest) Line(l event.Line) error {
 func length(l event.Line) int { return utf8.RuneCountInString(l.Text) }
 
 func (p *longest) Ask() error {
+	guest.Publish("characters of the longest lines:")
 	for i, l := range p.lines {
-		guest.Publish(fmt.Sprintf("%2d. %d characters, line %d: %s", i+1, length(l), l.Number, l.Text))
+		guest.Publish(fmt.Sprintf("%2d. %d in line %d: %s", i+1, length(l), l.Number, l.Text))
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
 //go:build wasip1
 
-// Command misbehaving is three plugins that do what a plugin should not. Which of them it is
-// depends on the name that it is loaded by.
+// Command misbehaving does what a plugin should not. What that is depends on the name that it is
+// loaded by.
 package main
 
 import (
@@ -23,12 +23,21 @@ func (m misbehaving) Line(l event.Line) error {
 	case "looping":
 		for {
 		}
+	case "flooding":
+		for {
+			guest.Publish("more")
+		}
 	}
-	return fmt.Errorf("name %q: use failing, panicking or looping", m.how)
+	return fmt.Errorf("no misbehaviour is called %q", m.how)
 }
 
 func (misbehaving) Ask() error { return nil }
 
-func init() { guest.Serve(misbehaving{os.Args[0]}) }
+func init() {
+	if os.Args[0] == "early" {
+		guest.Publish("before the host is ready")
+	}
+	guest.Serve(misbehaving{os.Args[0]})
+}
 
 func main() {}
