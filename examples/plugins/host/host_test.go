@@ -169,7 +169,21 @@ func TestReload_StartsFromNothing(t *testing.T) {
 	assert.Equal(t, []host.Unloaded{{Plugin: "wordcount"}, {Plugin: "wordcount"}}, s.unloaded)
 }
 
-// A module that were closed under a running handler would fail it.
+func TestUnload_WaitsForTheHandlerThatIsRunning(t *testing.T) {
+	s := newStage(t, 500*time.Millisecond)
+	s.load(t, "looping")
+	published := make(chan error)
+	go func() {
+		_, err := weakbus.PublishContext(t.Context(), s.bus, event.Line{Number: 1})
+		published <- err
+	}()
+	require.Eventually(t, func() bool { return s.Busy("looping") }, patient, time.Millisecond)
+	require.NoError(t, s.Unload(t.Context(), "looping"))
+	require.Len(t, s.unloaded, 1)
+	require.ErrorContains(t, s.unloaded[0].Err, "no answer within", "the handler ended by itself, not by Unload")
+	require.ErrorContains(t, <-published, "no answer within")
+}
+
 func TestUnload_UnderLoadFailsNoHandler(t *testing.T) {
 	s := newStage(t, patient)
 	s.load(t, "longest", "wordcount")
