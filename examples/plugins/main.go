@@ -118,7 +118,7 @@ func (t *terminal) onUnloaded(u host.Unloaded) {
 	}
 }
 
-const deadline = 500 * time.Millisecond
+const deadline = 2 * time.Second
 
 func show(ctx context.Context, out io.Writer, dir, name string, lines []string) (err error) {
 	bus := weakbus.New()

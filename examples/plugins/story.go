@@ -65,7 +65,9 @@ func (s *story) drop(plugin string) error {
 	s.printf("\n%s is dropped: nobody unsubscribes it, nobody closes it. The collector runs. Who is left?", plugin)
 	topic := weakbus.TopicOf[event.Line](s.bus)
 	listeners, before := topic.Len(), heap()
-	s.host.Drop(plugin)
+	if err := s.host.Drop(plugin); err != nil {
+		return err
+	}
 	if err := collect(func() bool { return topic.Len() < listeners }); err != nil {
 		return err
 	}

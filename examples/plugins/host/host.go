@@ -183,10 +183,14 @@ func (h *Host) Reload(ctx context.Context, name string) error {
 
 // Drop forgets the plugin and does nothing else. It shows what becomes of a plugin that somebody
 // forgot to unload: it hears events until the next garbage collection.
-func (h *Host) Drop(name string) {
+func (h *Host) Drop(name string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.plugins[name] == nil {
+		return fmt.Errorf("drop plugin %s: %w", name, ErrNotLoaded)
+	}
 	delete(h.plugins, name)
+	return nil
 }
 
 // remove takes p out of the list, if it is still there.

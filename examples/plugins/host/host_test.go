@@ -292,7 +292,7 @@ func TestDrop_TheBusForgetsThePluginAndItsModuleIsClosed(t *testing.T) {
 	s.load(t, "longest", "wordcount")
 	s.publish(t, 1, "one")
 	plugin, module := s.Inside("wordcount")
-	s.Drop("wordcount")
+	require.NoError(t, s.Drop("wordcount"))
 	assert.Equal(t, 2, s.publish(t, 2, "two"), "until it is collected it hears lines")
 	collect(t, "plugin", func() bool { return plugin.Value() == nil })
 	assert.Equal(t, 1, s.publish(t, 3, "three"))
@@ -312,7 +312,7 @@ func TestHost_RetainsNothingOfPluginsThatAreGone(t *testing.T) {
 		if round%2 == 0 {
 			require.NoError(t, s.Unload(t.Context(), "wordcount"))
 		} else {
-			s.Drop("wordcount")
+			require.NoError(t, s.Drop("wordcount"))
 		}
 		collect(t, "plugin and module", func() bool { return plugin.Value() == nil && module.IsClosed() })
 		s.load(t, "wordcount")
@@ -353,7 +353,8 @@ func TestLoad_OncePerName(t *testing.T) {
 	s.load(t, "wordcount")
 	require.ErrorIs(t, s.Load(t.Context(), "wordcount"), host.ErrLoaded)
 	assert.Equal(t, 1, s.publish(t, 1, "one"))
-	assert.ErrorIs(t, s.Reload(t.Context(), "longest"), host.ErrNotLoaded)
+	require.ErrorIs(t, s.Reload(t.Context(), "longest"), host.ErrNotLoaded)
+	assert.ErrorIs(t, s.Drop("longest"), host.ErrNotLoaded)
 }
 
 func TestLoadAll_LoadsWhatItCan(t *testing.T) {
