@@ -450,7 +450,11 @@ func checkReceiver[T any](function string, recv *T) {
 	if recv == nil {
 		misuse(function, "nil receiver; for a plain function, use SubscribeFunc")
 	}
-	if reason := lifetime.Refuse(reflect.TypeFor[T]()); reason != "" {
+	t := reflect.TypeFor[T]()
+	if t.Size() >= lifetime.Alone {
+		return
+	}
+	if reason := lifetime.Refuse(t); reason != "" {
 		misuse(function, reason+", or use SubscribeFunc with a Scope")
 	}
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 unused fields give receivers the size and the pointer of ordinary objects
+
 package peers
 
 import (
