@@ -40,6 +40,7 @@ func misbehave(bus *weakbus.Bus) {
 	for range 3 {
 		_ = weakbus.Post(q, score{2})
 	}
+	//weakvet:ignore vanishing it is to expire
 	weakbustest.Expire(weakbus.Subscribe(bus, &hud{}, (*hud).onScore, weakbus.Label("lost")))
 	runtime.KeepAlive(h)
 }
@@ -138,6 +139,7 @@ func TestNewBus_IsSilentAfterTheEnd(t *testing.T) {
 	})
 	task()
 	weakbus.Publish(bus, score{2})
+	//weakvet:ignore vanishing it is to be collected
 	weakbus.Subscribe(bus, &hud{}, (*hud).onScore)
 	for range 3 {
 		runtime.GC()

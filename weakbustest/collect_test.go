@@ -83,6 +83,7 @@ func TestCollectable_FailsWhereSomethingKeepsTheSubscriber(t *testing.T) {
 		"a closure of which only the bus knows": func(bus *weakbus.Bus) (func() *hud, any) {
 			return func() *hud {
 				h := &hud{}
+				//weakvet:ignore immortal it is to be kept alive
 				weakbus.Subscribe(bus, h, func(*hud, score) { h.heard = nil })
 				return h
 			}, nil
@@ -103,6 +104,7 @@ func TestCollectable_FailsWhereSomethingKeepsTheSubscriber(t *testing.T) {
 			return func() *hud { return &whole.hud }, nil
 		},
 		"an event that is retained": func(bus *weakbus.Bus) (func() *hud, any) {
+			//weakvet:ignore retained it is to be kept alive
 			weakbus.TopicOf[*hud](bus).Retain()
 			return func() *hud {
 				h := &hud{}
@@ -175,6 +177,7 @@ func TestCollect_WaitsForTheSweepOfABus(t *testing.T) {
 	t.Parallel()
 	ended := make(chan weakbus.State, 1)
 	bus := weakbus.New(weakbus.WithTrace(&weakbus.Trace{Ended: func(_ weakbus.SubscriptionInfo, cause weakbus.State) { ended <- cause }}))
+	//weakvet:ignore vanishing it is to be collected
 	weakbus.Subscribe(bus, &hud{}, (*hud).onScore)
 	weakbustest.Collect(t, func() bool { return len(ended) == 1 })
 	assert.Equal(t, weakbus.Collected, <-ended)

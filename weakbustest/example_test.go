@@ -55,6 +55,7 @@ func ExampleNewBus() {
 	t := &printer{} // in your test, its *testing.T
 
 	bus := weakbustest.NewBus(t)
+	//weakvet:ignore vanishing it is to be collected
 	weakbus.Subscribe(bus, &HUD{name: "hud"}, (*HUD).OnScore) // nobody keeps the HUD
 	scores := weakbus.TopicOf[Score](bus)
 	weakbustest.Collect(t, func() bool { return scores.Len() == 0 })

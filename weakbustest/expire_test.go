@@ -93,6 +93,7 @@ func TestExpire_ReportsFalseForWhatHadEnded(t *testing.T) {
 	cancelled.Cancel()
 	spent := weakbus.Subscribe(bus, h, (*hud).onScore, weakbus.Once())
 	weakbus.Publish(bus, score{1})
+	//weakvet:ignore vanishing it is to expire
 	collected := weakbus.Subscribe(bus, &hud{}, (*hud).onScore)
 	weakbustest.Collect(t, func() bool { return collected.State() == weakbus.Collected })
 	closed := weakbus.Subscribe(bus, h, (*hud).onScore)
