@@ -44,7 +44,8 @@ const minKeys = 64
 // kept for as long as the sub-topic has subscribers; to key by an object without keeping that
 // alive, use weak.Make(object): when the object is collected, so is the sub-topic, and its
 // subscriptions are Collected. Topics of one key are interchangeable, but not always identical. A
-// sub-topic without subscribers costs its parent nothing.
+// sub-topic without subscribers costs its parent nothing. Whoever publishes to one key often
+// keeps its sub-topic: to look it up boxes the key.
 //
 // At panics if key cannot be compared, or does not equal itself, as NaN.
 func (t *Topic[E]) At(key any) *Topic[E] {

@@ -56,7 +56,8 @@ func (t *Topic[E]) Last() (event E, ok bool) {
 // Replay hands the subscriber the topic's last event before Subscribe returns, if the topic
 // retains one (see Topic.Retain), and lets it hear the later ones as usual: none twice, none out
 // of order. What is published while it is still busy with the first call is reduced to the
-// latest. A panic of the handler in that call ends the subscription and reaches the caller of
+// latest. With Via or Async the event is handed over before Subscribe returns, and the handler
+// runs where and when those have it run. A panic of the handler in that call ends the subscription and reaches the caller of
 // Subscribe, unless the bus has OnPanic.
 func Replay() SubscribeOption {
 	return func(o *options) { o.replay, o.guards = true, true }

@@ -94,8 +94,8 @@ func Subscribe[T, E any, S Source[E]](src S, recv *T, handle func(*T, E), opts .
 }
 
 // SubscribeContext is Subscribe for a handler that takes a context and may fail. The context is
-// the one given to PublishContext, context.Background() for Publish. What becomes of the error
-// is said there.
+// the one given to PublishContext, context.Background() for Publish; when the publisher cancels it,
+// work that is to go on needs context.WithoutCancel. What becomes of the error is said there.
 func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, context.Context, E) error, opts ...SubscribeOption) *Subscription {
 	const function = "SubscribeContext"
 	t := topicOf[E](function, src)
