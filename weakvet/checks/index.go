@@ -226,6 +226,16 @@ func elem(t types.Type) types.Type {
 	return nil
 }
 
+// shortly writes types as the source of package p does, for messages.
+func shortly(p *types.Package) types.Qualifier {
+	return func(other *types.Package) string {
+		if other == p {
+			return ""
+		}
+		return other.Name()
+	}
+}
+
 // text returns the source of e in one line.
 func text(e ast.Expr) string { return types.ExprString(e) }
 

@@ -14,11 +14,11 @@ type Clock struct {
 func (c *Clock) OnTick(Tick) {}
 
 func methods(bus *weakbus.Bus, topic *weakbus.Topic[Tick], c *Clock, host *Host) {
-	bus.Subscribe(c, func(_ *Clock, e Tick) { c.OnTick(e) }) // want `captures c`
+	bus.Subscribe(c, func(_ *Clock, e Tick) { c.OnTick(e) })              // want `captures c`
 	bus.Subscribe[Clock, Tick](c, func(_ *Clock, e Tick) { c.OnTick(e) }) // want `captures c`
-	topic.Subscribe(c, func(_ *Clock, e Tick) { c.OnTick(e) }) // want `captures c`
-	host.bus.Subscribe(c, func(_ *Clock, e Tick) { c.OnTick(e) }) // want `captures c`
-	c.Ticked.Subscribe(c, func(_ *Clock, e Tick) { c.OnTick(e) }) // collected together
+	topic.Subscribe(c, func(_ *Clock, e Tick) { c.OnTick(e) })            // want `captures c`
+	host.bus.Subscribe(c, func(_ *Clock, e Tick) { c.OnTick(e) })         // want `captures c`
+	c.Ticked.Subscribe(c, func(_ *Clock, e Tick) { c.OnTick(e) })         // collected together
 	bus.Subscribe(c, (*Clock).OnTick)
 	bus.SubscribeFunc(bus.Scope(), c.OnTick)
 	topic.Subscribe(c, (*Clock).OnTick)
