@@ -207,9 +207,7 @@ func usesWeakbus(p *types.Package) bool {
 	return false
 }
 
-// isScope reports whether t is weakbus.Scope.
-func isScope(t types.Type) bool { return isWeakbusType(t, "Scope") }
-
+// isWeakbusType reports whether t is the type of that name of weakbus.
 func isWeakbusType(t types.Type, name string) bool {
 	named, ok := types.Unalias(t).(*types.Named)
 	return ok && named.Obj().Name() == name && isWeakbus(named.Obj().Pkg())
