@@ -103,5 +103,9 @@
 //
 // # Where it was tried
 //
-// On the tests and examples of weakbus itself it found tests that could fail by chance. TRIED
+// On weakbus, its tests and its examples: there it found tests that a collection at the wrong
+// moment would have failed. On golang.org/x/tools v0.52.0, k8s.io/apimachinery v0.31.0,
+// gonum.org/v1/gonum v0.15.1 and github.com/nats-io/nats-server/v2 v2.10.24, go vet ran it over
+// every package: no report, no crash. Since none of them uses weakbus, a test of package checks
+// takes every call in such code for a subscription, so that the checks have to get through it.
 package main

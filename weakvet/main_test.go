@@ -13,7 +13,25 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// tool is the path of a weakvet made from this directory.
+var tool string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "weakvet")
+	var out string
+	if err == nil {
+		tool = filepath.Join(dir, "weakvet")
+		out, err = run(".", "go", "build", "-o", tool, ".")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "build weakvet:", err, out)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
 
 const header = `package main
 
@@ -80,7 +98,7 @@ func main() {
 `
 
 func TestGoVet_FindsTheClassicMistakesInAFreshModule(t *testing.T) {
-	tool, dir := build(t), module(t, mistakes)
+	dir := module(t, mistakes)
 	out, err := run(dir, "go", "vet", "-vettool="+tool, "./...")
 	require.Error(t, err, "go vet finds nothing: %s", out)
 	assert.Contains(t, out, "main.go:25:54: the handler captures hud, its own receiver")
@@ -93,12 +111,12 @@ func TestGoVet_FindsTheClassicMistakesInAFreshModule(t *testing.T) {
 }
 
 func TestGoVet_PassesTheCorrectedModule(t *testing.T) {
-	out, err := run(module(t, corrected), "go", "vet", "-vettool="+build(t), "./...")
+	out, err := run(module(t, corrected), "go", "vet", "-vettool="+tool, "./...")
 	require.NoError(t, err, out)
 }
 
 func TestStandalone_FixesWhatItFinds(t *testing.T) {
-	tool, dir := build(t), module(t, mistakes)
+	dir := module(t, mistakes)
 	out, _ := run(dir, tool, "-immortal", "-fix", "./...")
 	fixed, err := os.ReadFile(filepath.Join(dir, "main.go"))
 	require.NoError(t, err)
@@ -126,7 +144,7 @@ func TestUncollectable_AgreesWithTheLibrary(t *testing.T) {
 	dir := module(t, source.String())
 	refused, err := run(dir, "go", "run", ".")
 	require.NoError(t, err, refused)
-	reported, _ := run(dir, build(t), "-uncollectable", ".")
+	reported, _ := run(dir, tool, "-uncollectable", ".")
 	var listed strings.Builder
 	for i, typ := range types {
 		if strings.Contains(reported, fmt.Sprintf("main.go:%d:", 13+i)) {
@@ -143,14 +161,6 @@ func TestGoVet_ReportsACopiedScopeByItself(t *testing.T) {
 	require.Error(t, err)
 	assert.Contains(t, out, "take passes lock by value: github.com/weakbus/weakbus.Scope contains sync.Mutex")
 	assert.Contains(t, out, "assignment copies lock value to subs: github.com/weakbus/weakbus.Scope contains sync.Mutex")
-}
-
-// build returns the path of a weakvet made from this directory.
-func build(t *testing.T) string {
-	tool := filepath.Join(t.TempDir(), "weakvet")
-	out, err := run(".", "go", "build", "-o", tool, ".")
-	require.NoError(t, err, out)
-	return tool
 }
 
 // module returns the directory of a new module that uses the weakbus of this repository.

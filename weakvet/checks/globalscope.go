@@ -38,7 +38,7 @@ func findGlobalScope(pass *analysis.Pass, c *code) {
 		if captures {
 			pass.Report(analysis.Diagnostic{Pos: s.owner.Pos(), End: s.owner.End(), Message: fmt.Sprintf(
 				"the package-level scope %s keeps %s, which the handler captures, for as long as the program runs: "+
-					"make the Scope a field of %s", scope.Name(), name, types.TypeString(types.Unalias(pointedType(p.v)), types.RelativeTo(pass.Pkg)))})
+					"make the Scope a field of %s", scope.Name(), name, types.TypeString(types.Unalias(pointedType(p.v)), shortly(pass.Pkg)))})
 		}
 	}
 }

@@ -207,9 +207,7 @@ func usesWeakbus(p *types.Package) bool {
 	return false
 }
 
-// isScope reports whether t is weakbus.Scope.
-func isScope(t types.Type) bool { return isWeakbusType(t, "Scope") }
-
+// isWeakbusType reports whether t is the type of that name of weakbus.
 func isWeakbusType(t types.Type, name string) bool {
 	named, ok := types.Unalias(t).(*types.Named)
 	return ok && named.Obj().Name() == name && isWeakbus(named.Obj().Pkg())
@@ -224,6 +222,16 @@ func elem(t types.Type) types.Type {
 		return p.Elem()
 	}
 	return nil
+}
+
+// shortly writes types as the source of package p does, for messages.
+func shortly(p *types.Package) types.Qualifier {
+	return func(other *types.Package) string {
+		if other == p {
+			return ""
+		}
+		return other.Name()
+	}
 }
 
 // text returns the source of e in one line.

@@ -35,7 +35,7 @@ func findRetained(pass *analysis.Pass, c *code) {
 		if !w.finds(event, nil) {
 			continue
 		}
-		qualifier := types.RelativeTo(pass.Pkg)
+		qualifier := shortly(pass.Pkg)
 		pass.Report(analysis.Diagnostic{Pos: call.Pos(), End: call.End(), Message: fmt.Sprintf(
 			"the retained %s keeps a subscriber alive: %s; let the event carry an identifier or a weak.Pointer[%s]",
 			types.TypeString(event, qualifier), w.describe(event, qualifier), types.TypeString(w.found, qualifier))})

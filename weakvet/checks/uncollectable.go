@@ -21,7 +21,7 @@ func findUncollectable(pass *analysis.Pass, c *code) {
 		t := elem(c.info.TypeOf(s.owner))
 		if reason := uncollectable(pass.TypesSizes, t); reason != "" {
 			pass.Report(analysis.Diagnostic{Pos: s.owner.Pos(), End: s.owner.End(), Message: fmt.Sprintf(
-				"Subscribe panics: %s %s, or use SubscribeFunc with a Scope", types.TypeString(t, types.RelativeTo(pass.Pkg)), reason)})
+				"Subscribe panics: %s %s, or use SubscribeFunc with a Scope", types.TypeString(t, shortly(pass.Pkg)), reason)})
 		}
 	}
 }

@@ -33,7 +33,7 @@ func findVanishing(pass *analysis.Pass, c *code) {
 		}
 		var message string
 		if c.fresh(s.owner) {
-			message = "nothing else holds this " + types.TypeString(t, types.RelativeTo(pass.Pkg))
+			message = "nothing else holds this " + types.TypeString(t, shortly(pass.Pkg))
 		} else if v := c.ownVariable(s.owner); v != nil && !told[v] && c.dropped(v, s) {
 			told[v] = true
 			message = fmt.Sprintf("nothing uses %s after its subscriptions are made", v.Name())

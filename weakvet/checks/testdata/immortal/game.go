@@ -17,6 +17,8 @@ type Entity struct {
 type Counters struct{ hits int }
 
 func (s *Counters) OnDamageOf(_ *Entity, e Damage) {}
+func (s *Counters) OnHit(_ *Entity, e Damage)      {}
+func (b *Body) OnPush(_ *Entity, e Damage)         {}
 
 func spawn(bus *wb.Bus, n int) (all []*Entity) {
 	for i := range n {
@@ -31,6 +33,10 @@ func spawn(bus *wb.Bus, n int) (all []*Entity) {
 		wb.Subscribe(bus, entity, func(_ *Entity, e Damage) { entity.health -= e.Amount }) // want `captures entity`
 		wb.Subscribe(bus, entity, entity.Body.OnDamageOf)                                  // want `bound to entity.Body`
 		wb.Subscribe(bus, entity, entity.Counters.OnDamageOf)                              // an object of its own
+	}
+	for _, entity := range all {
+		wb.Subscribe(bus, entity, entity.OnPush) // want `bound to entity`
+		wb.Subscribe(bus, entity, entity.OnHit)  // of what it embeds by pointer
 	}
 	for _, entity := range all {
 		wb.Subscribe(bus, entity, func(entity *Entity, e Damage) { entity.health -= e.Amount })

@@ -140,3 +140,32 @@ func NewApp(shared *weakbus.Bus) *App {
 	weakbus.Subscribe(a.shared, a, func(_ *App, e Resize) { a.title = "resized" }) // want `captures a`
 	return a
 }
+
+func fixes(bus *weakbus.Bus, p *Panel) {
+	weakbus.Subscribe(bus, p, func(_ *Panel, e Resize) { p.OnResize(Resize{}) }) // want `captures p`
+	weakbus.Subscribe(bus, p, func(_ *Panel, e Resize) {
+		// A comment is worth keeping.
+		p.OnResize(e) // want `captures p`
+	})
+	weakbus.Subscribe(bus, p, func(q *Panel, e Resize) { // here q is something else: no fix
+		for q := range 3 {
+			p.width = q // want `captures p`
+		}
+	})
+}
+
+func uncertain(bus *weakbus.Bus, p *Panel, all []*Panel) {
+	passed := p
+	change(&passed)
+	weakbus.Subscribe(bus, passed, func(_ *Panel, e Resize) { passed.OnResize(e) })
+	var last *Panel
+	for _, panel := range all {
+		last = panel
+		weakbus.Subscribe(bus, last, func(_ *Panel, e Resize) { last.OnResize(e) })
+	}
+	var once *Panel
+	once = p
+	weakbus.Subscribe(bus, once, func(_ *Panel, e Resize) { once.OnResize(Resize{}) }) // want `captures once`
+}
+
+func change(p **Panel) { *p = nil }

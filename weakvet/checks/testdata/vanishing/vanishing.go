@@ -122,6 +122,9 @@ func held(bus *weakbus.Bus, g *Game, c chan *HUD) (result *HUD) {
 	m := &HUD{}
 	defer weakbus.Subscribe(bus, m, (*HUD).OnScore)
 	weakbus.Subscribe(bus, result, (*HUD).OnScore)
+	o := newHUD()
+	later := func() { weakbus.Subscribe(bus, o, (*HUD).OnScore) }
+	defer later()
 	n := &HUD{}
 	weakbus.Subscribe(bus, n, (*HUD).OnScore)
 	return n
@@ -138,7 +141,7 @@ func parameter(bus *weakbus.Bus, hud *HUD, value HUD) {
 }
 
 func scopes(bus *weakbus.Bus, g *Game) {
-	weakbus.SubscribeFunc(bus, &weakbus.Scope{}, func(Score) {})     // want `nothing else holds this .*Scope, so the subscription ends with the next garbage collection: make the Scope a field`
+	weakbus.SubscribeFunc(bus, &weakbus.Scope{}, func(Score) {})     // want `nothing else holds this weakbus.Scope, so the subscription ends with the next garbage collection: make the Scope a field`
 	weakbus.SubscribeFunc(bus, new(weakbus.Scope), func(e Score) {}) // want `nothing else holds this`
 	var subs weakbus.Scope
 	weakbus.SubscribeFunc(bus, &subs, func(Score) {})                         // want `nothing uses subs`
