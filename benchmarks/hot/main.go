@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 unused fields give objects the size and the pointer that collection needs
+
 // Command hot measures how long dropped subscribers outlive their last reference on a topic
 // that never rests: to upgrade a weak pointer while the collector marks keeps the object for
 // that cycle.
