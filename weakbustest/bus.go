@@ -46,6 +46,9 @@ func With(opts ...weakbus.BusOption) Option {
 //     AllowEarlyCollection says so;
 //   - an error of Bus.Close: handlers of mailboxes that do not end.
 //
+// A bus that Collectable drops subscribers of needs AllowEarlyCollection: that they hear nothing is
+// the point there.
+//
 // NewBus runs no collection, so it reports what was collected by itself or by Collect. What
 // happens after the test's end is not reported.
 func NewBus(t testing.TB, opts ...Option) *weakbus.Bus {

@@ -22,7 +22,8 @@ type Cache[K comparable, V any] struct {
 
 	// It is tempting to give each entry a cleanup. A value that is put and deleted over and over
 	// would pile them up, and to stop one can crash the runtime: see docs/adr/0010. So a value has
-	// one cleanup, whatever becomes of its entries, and keys says what there is to remove.
+	// one cleanup, whatever becomes of its entries, and keys says what there is to remove. (One
+	// more for each time that a finalizer has revived it: its weak pointer is another one then.)
 	mu       sync.Mutex              // serialises writers; no user code runs while it is held
 	keys     map[weak.Pointer[V]][]K // of each value that has a cleanup, perhaps none
 	most     int                     // the length of keys at which it was largest
@@ -56,8 +57,8 @@ func (c *Cache[K, V]) slot(key K) *slot[V] {
 // several keys, and is under none of them once it was collected.
 //
 // Put panics if value is nil, if V is a type that is never, or perhaps never, collected (of
-// size zero, or pointer-free and smaller than 16 bytes), and if key is not equal to itself, as
-// NaN is not.
+// size zero, or pointer-free and smaller than 16 bytes), if key is not equal to itself, as
+// NaN is not, and if it is an interface with a value that cannot be compared.
 func (c *Cache[K, V]) Put(key K, value *V) {
 	const function = "Put"
 	check[V](function, key)
@@ -126,8 +127,9 @@ func (c *Cache[K, V]) Delete(key K) bool {
 func (c *Cache[K, V]) All() iter.Seq2[K, *V] {
 	return func(yield func(K, *V) bool) {
 		c.slots.Range(func(key, s any) bool {
+			k, _ := key.(K) // a nil key of an interface type is no K here
 			v := s.(*slot[V]).value.Value()
-			return v == nil || yield(key.(K), v)
+			return v == nil || yield(k, v)
 		})
 	}
 }

@@ -429,3 +429,13 @@ func TestCache_IsSafeForConcurrentUse(t *testing.T) {
 	wg.Wait()
 	weakbustest.Collect(t, func() bool { return c.Len() == 0 })
 }
+
+func TestCache_ANilKeyOfAnInterfaceTypeIsAKey(t *testing.T) {
+	var c weakcache.Cache[error, texture]
+	v := &texture{}
+	c.Put(nil, v)
+	assert.Equal(t, 1, c.Len())
+	assert.Equal(t, map[error]*texture{nil: v}, contents(&c))
+	assert.True(t, c.Delete(nil))
+	runtime.KeepAlive(v)
+}

@@ -23,7 +23,9 @@
 //
 // Collection is neither prompt nor promised: an unused value is found until it has happened.
 // A key goes a little after its value, on a goroutine of the runtime; in between, Get, All
-// and Len leave it out. A key outlives the program's last use of its value by at least that.
+// and Len leave it out. A key outlives the program's last use of its value by at least that. A value
+// that a finalizer revives is gone from the cache; each time that it is put anew adds to what the cache
+// knows of it until its real end.
 //
 // # Next to Python
 //
