@@ -40,7 +40,10 @@ func Events[E any, S Source[E]](ctx context.Context, src S, opts ...SubscribeOpt
 		sub := subscribeOptioned(function, t, s, streamRef[E]{weak.Make(s)}, o, adaptContext((*stream[E]).accept))
 		defer sub.Cancel()
 		for ctx.Err() == nil {
-			final := sub.isFinal() // before the last look
+			final := sub.isFinal()
+			if final {
+				s.close(false) // what is accepted until here is seen below
+			}
 			if event, ok := s.take(); ok {
 				if !yield(event) {
 					return

@@ -73,7 +73,7 @@ func (h *optionedHandler[E]) publish(t *Topic[E], sub *Subscription, recv any, c
 		}
 		return h.box.put(t, h, sub, ctx, event) // in order; its gate comes behind it
 	}
-	if !sub.active() && (h.gate == nil || !h.gate.hold(sub, event, h.stamp())) {
+	if !sub.active() && (h.gate == nil || !h.gate.hold(sub, event, false, h.stamp())) {
 		return false, nil
 	}
 	if h.via != nil {
@@ -143,7 +143,7 @@ func (h *optionedHandler[E]) admits(sub *Subscription, l letter[E]) (from uint32
 				h.gate.supersede(l.seq)
 			}
 			return from, true
-		case from&finalMask != 0 || h.gate == nil || !h.gate.hold(sub, l.event, l.seq):
+		case from&finalMask != 0 || h.gate == nil || !h.gate.hold(sub, l.event, l.raw, l.seq):
 			return from, false
 		}
 	}

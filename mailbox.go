@@ -144,10 +144,8 @@ func (b *buffer[V]) put(ctx context.Context, v V, stalled func()) (accepted bool
 		case DropNewest:
 			b.dropped++
 			return false, 1, nil
-		case DropOldest:
-			n = b.dropOldest()
-		case Latest:
-			n = b.clear()
+		default:
+			n = b.makeRoom(b.overflow == Latest)
 		}
 		dropped += n
 		b.dropped += n
@@ -168,17 +166,33 @@ func (b *buffer[V]) full() bool {
 // waits returns how many events wait. The caller holds mu.
 func (b *buffer[V]) waits() int { return b.ring.n + max(0, b.lent-int(b.next.Load())) }
 
-// dropOldest drops the oldest event, unless the consumer has claimed it meanwhile. The caller
-// holds mu.
-func (b *buffer[V]) dropOldest() (n int) {
-	if int(b.next.Load()) >= b.lent {
-		b.ring.pop()
-		return 1
+// makeRoom drops the oldest event, or all, and returns how many that was: none if the consumer
+// has claimed one meanwhile, so that there is room. The caller holds mu.
+func (b *buffer[V]) makeRoom(all bool) (n int) {
+	var none V
+	for {
+		first := b.next.Load()
+		lent := max(0, b.lent-int(first))
+		switch n = 1; {
+		case b.ring.n+lent < b.capacity:
+			return 0
+		case all:
+			n = b.ring.n + lent
+		}
+		mine := min(n, lent)
+		if mine > 0 && !b.next.CompareAndSwap(first, first+int64(mine)) { // claimed in one step
+			continue
+		}
+		for i := range mine {
+			b.taken.swap(int(first)+i, none)
+		}
+		if all {
+			b.ring.clear()
+		} else if mine == 0 {
+			b.ring.pop()
+		}
+		return n
 	}
-	if _, ok := b.claim(); ok {
-		return 1
-	}
-	return 0
 }
 
 // clear drops everything and returns how much that was. The caller holds mu.

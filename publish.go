@@ -165,8 +165,8 @@ func (t *Topic[E]) install(l *list[E], s *snapshot[E]) {
 	}
 	next := *head
 	next.snapshot = w
-	if s.clean != 0 {
-		next.clean = s.clean // for the tail, and for when the snapshot is gone
+	if s.clean != 0 && next.n == s.n { // or it has some whose state nobody has looked at
+		next.clean = s.clean // for the tail to come, and for when the snapshot is gone
 	}
 	t.head.Store(&next)
 }

@@ -85,7 +85,7 @@ type gate[E any] struct {
 
 // hold keeps event if sub cannot be called now and is to have it later. It reports whether sub
 // can be called after all. An event that is older than what is kept does not replace it.
-func (g *gate[E]) hold(sub *Subscription, event E, seq uint64) (call bool) {
+func (g *gate[E]) hold(sub *Subscription, event E, raw bool, seq uint64) (call bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w := sub.state.Load()
@@ -93,7 +93,7 @@ func (g *gate[E]) hold(sub *Subscription, event E, seq uint64) (call bool) {
 		return w == 0
 	}
 	if w == catchingUp || g.catchUp && w != 0 && w&finalMask == 0 {
-		g.event, g.has, g.raw, g.seq = event, true, false, seq
+		g.event, g.has, g.raw, g.seq = event, true, raw, seq
 	}
 	return w == 0
 }

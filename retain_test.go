@@ -429,3 +429,31 @@ func TestRetain_KeepsNothingThatIsPublishedAfterClose(t *testing.T) {
 	last, _ := topic.Last()
 	assert.Equal(t, note{1}, last)
 }
+
+func TestCatchUp_KeepsThatTheFilterHasNotSeenAnEvent(t *testing.T) {
+	var topic weakbus.Topic[note]
+	topic.Retain()
+	topic.Publish(note{13})
+	var tasks []func()
+	run := func() {
+		due := tasks
+		tasks = nil
+		for _, task := range due {
+			task()
+		}
+	}
+	d := &node{}
+	sub := weakbus.Subscribe(&topic, d, (*node).hear, weakbus.Replay(), weakbus.CatchUp(),
+		weakbus.Filter(func(e note) bool { return e.n != 13 }),
+		weakbus.Via(func(task func()) { tasks = append(tasks, task) }))
+	sub.Pause()
+	run() // the task meets the pause before the filter has seen its event
+	sub.Resume()
+	run()
+	run()
+	assert.Empty(t, d.heard)
+	topic.Publish(note{14})
+	run()
+	assert.Equal(t, []int{14}, d.heard)
+	runtime.KeepAlive(d)
+}

@@ -3,6 +3,7 @@ package weakbus_test
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -128,4 +129,58 @@ func TestSnapshot_OfASubscriberPausedForLong(t *testing.T) {
 		require.Equal(t, len(nodes), topic.Publish(note{2}))
 	}
 	assert.Len(t, nodes[7].heard, 100)
+}
+
+func TestSnapshot_NotOfAListThatIsGone(t *testing.T) {
+	// A publish that builds a snapshot races with the end of all that it is of, and with new ones.
+	// Interleaved types make many chunks, so that building takes a while.
+	const n = 500
+	nodes, others := make([]*node, n), make([]*other, n)
+	for i := range nodes {
+		nodes[i], others[i] = &node{}, &other{}
+	}
+	a, b := &node{}, &other{}
+	for round := range 200 {
+		var topic weakbus.Topic[note]
+		var scope weakbus.Scope
+		for i := range nodes {
+			weakbus.Subscribe(&topic, nodes[i], (*node).hear, weakbus.In(&scope))
+			weakbus.Subscribe(&topic, others[i], (*other).hear, weakbus.In(&scope))
+		}
+		topic.Publish(note{1})
+		var wg sync.WaitGroup
+		wg.Go(func() { topic.Publish(note{2}) })
+		for range round * 50 {
+			runtime.KeepAlive(&wg)
+		}
+		require.NoError(t, scope.Close())
+		weakbus.Subscribe(&topic, a, (*node).hear)
+		weakbus.Subscribe(&topic, b, (*other).hear)
+		wg.Wait()
+		for range 3 {
+			require.Equal(t, 2, topic.Publish(note{3}), "round %d", round)
+		}
+	}
+}
+
+func TestSnapshot_SubscribersOfAnEmptiedParentHearTheNextPublish(t *testing.T) {
+	var topic weakbus.Topic[note]
+	a, b, c, d, keyed := &node{}, &node{}, &node{}, &node{}, &node{}
+	subs := []*weakbus.Subscription{weakbus.Subscribe(&topic, a, (*node).hear), weakbus.Subscribe(&topic, b, (*node).hear)}
+	keyed.on = func(e note) {
+		if e.n == 2 {
+			subs[0].Cancel()
+			subs[1].Cancel()
+			weakbus.Subscribe(&topic, c, (*node).hear)
+			weakbus.Subscribe(&topic, d, (*node).hear)
+		}
+	}
+	weakbus.Subscribe(topic.At("key"), keyed, (*node).hear)
+	for n := 1; n <= 3; n++ {
+		topic.At("key").Publish(note{n})
+	}
+	assert.Equal(t, []int{1}, a.heard)
+	assert.Equal(t, []int{3}, c.heard)
+	assert.Equal(t, []int{3}, d.heard)
+	runtime.KeepAlive(keyed)
 }

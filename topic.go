@@ -43,6 +43,10 @@ type Topic[E any] struct {
 	closed bool       // guarded by mu
 	cursor atomic.Uint64
 
+	// Of the last list before the topic was empty, so that no later list is taken for an earlier
+	// one; guarded by mu.
+	generation, added uint64
+
 	building atomic.Bool   // somebody has walks, and may build a snapshot
 	walks    uint32        // weak walks since the last one was built
 	patience atomic.Uint32 // how many there are to be; see minPatience
@@ -72,7 +76,7 @@ type list[E any] struct {
 
 	joints     int    // neighbouring chunks that a compaction would join
 	generation uint64 // appending keeps it, anything else starts a new one
-	added      uint64 // how many were ever added; a compaction adds none
+	added      uint64 // how many were ever added to the topic; a compaction adds none
 	era        *era   // alive while a publish is under way; see CloseWait
 }
 
@@ -161,7 +165,7 @@ func add[C, R, H, E any, P carrier[C, R, H, E]](t *Topic[E], prio int, s slot[R,
 	}
 	joint, _ := before.(P)
 	switch {
-	case at < len(next.chunks): // a chunk in mid-list cannot grow in place: see S6
+	case at < len(next.chunks): // a chunk in mid-list cannot grow in place: see S7
 		c := P(new(C))
 		c.base().start(prio, 0)
 		replaces := joint != nil && joint.size() < maxChunk
@@ -199,6 +203,7 @@ func (t *Topic[E]) grow(prio int) (next *list[E], at int, before chunk[E]) {
 		*next = *l
 	} else {
 		next.clean, next.mode, next.era = t.origin.epoch.Load(), t.mode.Load(), t.era.Load()
+		next.generation, next.added = t.generation+1, t.added
 		t.moved(true)
 	}
 	if at = next.position(prio); at > 0 && next.chunks[at-1].priority() == prio {
@@ -314,6 +319,7 @@ func (t *Topic[E]) rewrite() (emptied bool) {
 	t.origin.size.Store(int64(k.kept))
 	if k.kept == 0 {
 		t.moved(false) // first: an empty sub-topic may be replaced at once
+		t.generation, t.added = l.generation, l.added
 		t.head.Store(nil)
 		return true
 	}
