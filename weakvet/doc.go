@@ -27,12 +27,19 @@
 //	weakbus.Subscribe(bus, hud, (*HUD).OnScore, weakbus.Filter(func(e Score) bool { return e.Points > 0 }))
 //
 // The suggested fix is the method expression where the handler only calls that method, otherwise
-// to use the parameter.
+// to use the parameter. There is none where the handler captures something else that lies in the
+// same allocation, such as another field of the struct that the receiver is a field of, or where
+// the captured variable would be left unused.
+//
+// Reported are subscriptions to a bus or topic from outside: from a parameter, a package-level
+// variable, a method of another package, or a field that the package sets from these alone.
 //
 // Not seen: a receiver that the handler reaches through another object, or that a function
-// returned; a variable that changes; handlers kept in fields. Not reported: a topic, or a bus that
-// the package makes for that field, inside the receiver, since they are collected together;
-// SubscribeFunc under the scope of the bus, which is meant to be strong.
+// returned; a variable that changes; handlers kept in fields. Not reported: a bus or topic that
+// the receiver may own, since they are collected together. Such is one that the function made or
+// got from a function, a field that the package ever sets to such a one or never sets, and a
+// topic that the receiver leads to. Nor is SubscribeFunc under the scope of the bus, which is
+// meant to be strong.
 //
 // # vanishing
 //
@@ -79,8 +86,9 @@
 //	}
 //
 // Reported is what captures the receiver of the method, or the new object that the function
-// returns: both can exist many times. Not reported: other captured variables, and functions that
-// main or init refers to, since what they work on may live as long as the program.
+// returns: both can exist many times. Not reported: other captured variables; package main; and
+// what may be made once, because init, an initialiser at package level or an argument of
+// sync.Once and its kin leads to the function, or makes an object with that method.
 //
 // That a Scope is copied, vet's own check copylocks reports.
 //
@@ -93,19 +101,23 @@
 //
 // Seen are pointers in the event, in structs, arrays and slices that it consists of, to types that
 // the same package subscribes. Not seen: pointers behind other pointers, in maps and interfaces.
+// Not reported: a topic that is a field, by value, of that subscriber, since both are collected
+// together.
 //
 // # Silence
 //
-// A comment silences a check, for a reason that it has to give: on the line that is reported, on the
-// line before, in the doc comment of the function, or above the package clause for the whole file:
+// A comment silences a check, for a reason that it has to give: on the line that is reported or
+// that the call begins on, on the line before, in the doc comment of the function, or anywhere
+// above the package clause for the whole file:
 //
 //	//weakvet:ignore vanishing it is to be collected
 //
 // # Where it was tried
 //
 // On weakbus, its tests and its examples: there it found tests that a collection at the wrong
-// moment would have failed. On golang.org/x/tools v0.52.0, k8s.io/apimachinery v0.31.0,
-// gonum.org/v1/gonum v0.15.1 and github.com/nats-io/nats-server/v2 v2.10.24, go vet ran it over
-// every package: no report, no crash. Since none of them uses weakbus, a test of package checks
-// takes every call in such code for a subscription, so that the checks have to get through it.
+// moment would have failed. With go vet on every package of golang.org/x/tools v0.52.0 (216),
+// gonum.org/v1/gonum v0.15.1 (105), k8s.io/apimachinery v0.31.0 (88) and
+// github.com/nats-io/nats-server/v2 v2.10.24 (15): no report, no crash. Since none of them uses
+// weakbus, a test of package checks takes every call in such code for a subscription, so that the
+// checks have to get through it.
 package main

@@ -26,7 +26,7 @@ func newAnalyzer(name, doc string, find func(*analysis.Pass, *code)) *analysis.A
 		Requires: []*analysis.Analyzer{index},
 		Run: func(pass *analysis.Pass) (any, error) {
 			if c := pass.ResultOf[index].(*code); c != nil {
-				find(obeying(pass), c)
+				find(obeying(pass, c), c)
 			}
 			return nil, nil
 		},

@@ -30,7 +30,7 @@ func TestUncollectable(t *testing.T) {
 }
 
 func TestGlobalScope(t *testing.T) {
-	analysistest.Run(t, analysistest.TestData(), checks.GlobalScope, "./globalscope")
+	analysistest.Run(t, analysistest.TestData(), checks.GlobalScope, "./globalscope", "./program")
 }
 
 func TestRetained(t *testing.T) {

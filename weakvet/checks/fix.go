@@ -6,13 +6,15 @@ import (
 	"go/format"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
-// fix returns how the handler lit, which captures its receiver with ids, can be made to use its
-// first parameter, or nil where that is not certain to mean the same.
-func (c *code) fix(pass *analysis.Pass, lit *ast.FuncLit, ids []*ast.Ident) []analysis.SuggestedFix {
+// fix returns how lit, the handler of s, which captures its receiver with ids, can be made to use
+// its first parameter, or nil where that is not certain to mean the same.
+func (c *code) fix(pass *analysis.Pass, s *subscription, lit *ast.FuncLit, ids []*ast.Ident) []analysis.SuggestedFix {
 	v := c.local(ids[0])
 	sig, ok := c.info.TypeOf(lit).(*types.Signature)
 	if !ok || sig.Params().Len() == 0 || !types.Identical(v.Type(), sig.Params().At(0).Type()) {
@@ -23,6 +25,9 @@ func (c *code) fix(pass *analysis.Pass, lit *ast.FuncLit, ids []*ast.Ident) []an
 			return nil // by several names
 		}
 	}
+	if name := c.named(ids[0]); name == nil || name != c.named(s.owner) || !c.usedOutside(v, lit) {
+		return nil // another object of the same allocation, or a variable that would be left unused
+	}
 	if fix, ok := c.methodExpression(pass, lit, sig, v); ok {
 		return []analysis.SuggestedFix{fix}
 	}
@@ -30,6 +35,14 @@ func (c *code) fix(pass *analysis.Pass, lit *ast.FuncLit, ids []*ast.Ident) []an
 		return []analysis.SuggestedFix{fix}
 	}
 	return nil
+}
+
+// usedOutside reports whether lit is not all that uses the value of v.
+func (c *code) usedOutside(v *types.Var, lit *ast.FuncLit) bool {
+	x := c.vars[v]
+	return slices.ContainsFunc(x.uses, func(use inspector.Cursor) bool {
+		return !within(use.Node().Pos(), lit) && !slices.Contains(x.assigned, use)
+	})
 }
 
 // methodExpression turns func(_ *T, e E) { v.Method(e) } into (*T).Method.

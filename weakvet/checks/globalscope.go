@@ -5,10 +5,13 @@ import (
 	"go/ast"
 	"go/types"
 	"slices"
+	"strings"
+	"sync"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
+	"golang.org/x/tools/go/types/typeutil"
 )
 
 // GlobalScope reports scopes at package level that keep objects of shorter life.
@@ -19,13 +22,17 @@ package level that is never closed, the object whose method or constructor subsc
 as long as the program.`, findGlobalScope)
 
 func findGlobalScope(pass *analysis.Pass, c *code) {
+	if pass.Pkg.Name() == "main" {
+		return // most of what a program makes, it makes once
+	}
+	once := sync.OnceValue(c.once)
 	for _, s := range c.subs {
 		scope := c.globalScope(s.owner)
 		if !s.scoped || scope == nil || c.closes(scope) {
 			continue
 		}
 		p, name := c.made(s.cursor)
-		if name == "" || c.runsOnce(s.cursor) {
+		if name == "" || once()[c.declaredBy(s.cursor)] {
 			continue
 		}
 		var captures bool
@@ -115,6 +122,16 @@ func (c *code) made(cur inspector.Cursor) (p place, name string) {
 	return p, nameOf(p)
 }
 
+// declaredBy returns the declared function that is the innermost around cur, or nil.
+func (c *code) declaredBy(cur inspector.Cursor) *types.Func {
+	decl, ok := function(cur).(*ast.FuncDecl)
+	if !ok {
+		return nil
+	}
+	f, _ := c.info.Defs[decl.Name].(*types.Func)
+	return f
+}
+
 func nameOf(p place) string {
 	if p.v == nil {
 		return ""
@@ -122,28 +139,66 @@ func nameOf(p place) string {
 	return p.v.Name()
 }
 
-// runsOnce reports whether the function around cur may be one that runs once in a program: a
-// function that main or init of the package refers to.
-func (c *code) runsOnce(cur inspector.Cursor) bool {
-	decl, ok := function(cur).(*ast.FuncDecl)
-	if !ok {
-		return true
-	}
-	f := c.info.Defs[decl.Name]
-	for _, starter := range c.funcs {
-		if name := starter.Name.Name; starter.Recv != nil || name != "main" && name != "init" {
-			continue
+// once returns the functions that may run once in a program: those that init, an initialiser at
+// package level, or an argument of package sync's Once leads to.
+func (c *code) once() map[*types.Func]bool {
+	reached := make(map[*types.Func]bool)
+	var follow func(ast.Node)
+	reach := func(f *types.Func) {
+		if f = f.Origin(); !reached[f] && c.funcs[f] != nil {
+			reached[f] = true
+			follow(c.funcs[f])
 		}
-		once := false
-		ast.Inspect(starter, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok && c.info.Uses[id] == f {
-				once = true
+	}
+	follow = func(n ast.Node) {
+		ast.Inspect(n, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Ident:
+				if f, ok := c.info.Uses[n].(*types.Func); ok {
+					reach(f)
+				}
+			case ast.Expr: // what is made here may be used through an interface
+				for _, f := range c.methodsOfNew(n) {
+					reach(f)
+				}
 			}
-			return !once
-		})
-		if once {
 			return true
+		})
+	}
+	for cur := range c.root.Preorder((*ast.GenDecl)(nil), (*ast.FuncDecl)(nil), (*ast.CallExpr)(nil)) {
+		switch n := cur.Node().(type) {
+		case *ast.GenDecl:
+			if function(cur) == nil {
+				follow(n)
+			}
+		case *ast.FuncDecl:
+			if n.Recv == nil && n.Name.Name == "init" {
+				follow(n)
+			}
+		case *ast.CallExpr:
+			if f, ok := typeutil.Callee(c.info, n).(*types.Func); ok && f.Pkg() != nil && f.Pkg().Path() == "sync" && (f.Name() == "Do" || strings.HasPrefix(f.Name(), "Once")) {
+				follow(n)
+			}
 		}
 	}
-	return false
+	return reached
+}
+
+// methodsOfNew returns the methods of the object that e makes, if it does.
+func (c *code) methodsOfNew(e ast.Expr) (methods []*types.Func) {
+	var t types.Type
+	switch e := e.(type) {
+	case *ast.CompositeLit:
+		t = c.info.TypeOf(e)
+	case *ast.CallExpr:
+		if c.fresh(e) {
+			t = elem(c.info.TypeOf(e))
+		}
+	}
+	if named, ok := types.Unalias(t).(*types.Named); ok {
+		for m := range named.Origin().Methods() {
+			methods = append(methods, m)
+		}
+	}
+	return methods
 }

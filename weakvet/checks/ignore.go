@@ -16,13 +16,13 @@ const directive = "//weakvet:ignore"
 //
 //	//weakvet:ignore NAMES REASON
 //
-// on the line of the report, on the line before, or in the doc comment of the function or of the
-// package clause of the file. NAMES are the names of analyzers, separated by commas. Without a
+// on the line of the report or of the call that subscribes, on the line before, in the doc comment
+// of the function, or above the package clause of the file. NAMES are the names of analyzers, separated by commas. Without a
 // reason it silences nothing, and the report says why.
-func obeying(pass *analysis.Pass) *analysis.Pass {
+func obeying(pass *analysis.Pass, c *code) *analysis.Pass {
 	copied := *pass
 	copied.Report = func(d analysis.Diagnostic) {
-		for names, reason := range directives(pass, d.Pos) {
+		for names, reason := range directives(pass, c, d.Pos) {
 			if !slices.Contains(strings.Split(names, ","), pass.Analyzer.Name) {
 				continue
 			}
@@ -37,19 +37,24 @@ func obeying(pass *analysis.Pass) *analysis.Pass {
 }
 
 // directives yields names and reason of the directives for pos.
-func directives(pass *analysis.Pass, pos token.Pos) iter.Seq2[string, string] {
+func directives(pass *analysis.Pass, c *code, pos token.Pos) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		line := pass.Fset.Position(pos).Line
+		lineOf := func(pos token.Pos) int { return pass.Fset.Position(pos).Line }
+		line, first := lineOf(pos), lineOf(c.start(pos))
 		for _, file := range pass.Files {
 			if !within(pos, file) {
 				continue
 			}
 			doc := documentation(file, pos)
+			silences := func(group *ast.CommentGroup, comment *ast.Comment) bool {
+				at := lineOf(comment.Pos())
+				return at == line || at == line-1 || at == first || at == first-1 ||
+					comment.Pos() < file.Package || doc != nil && group == doc
+			}
 			for _, group := range file.Comments {
 				for _, comment := range group.List {
 					rest, ok := strings.CutPrefix(comment.Text, directive+" ")
-					at := pass.Fset.Position(comment.Pos()).Line
-					if !ok || at != line && at != line-1 && !slices.Contains(doc, group) {
+					if !ok || !silences(group, comment) {
 						continue
 					}
 					names, reason, _ := strings.Cut(strings.TrimSpace(rest), " ")
@@ -62,13 +67,23 @@ func directives(pass *analysis.Pass, pos token.Pos) iter.Seq2[string, string] {
 	}
 }
 
-// documentation returns the doc comments of the file and of the function around pos.
-func documentation(file *ast.File, pos token.Pos) []*ast.CommentGroup {
-	doc := []*ast.CommentGroup{file.Doc}
-	for _, decl := range file.Decls {
-		if f, ok := decl.(*ast.FuncDecl); ok && within(pos, f) {
-			doc = append(doc, f.Doc)
+// start returns the position of the innermost subscription around pos, or pos.
+func (c *code) start(pos token.Pos) token.Pos {
+	start := pos
+	for _, s := range c.subs { // outer ones first
+		if within(pos, s.call) {
+			start = s.call.Pos()
 		}
 	}
-	return doc
+	return start
+}
+
+// documentation returns the doc comment of the function around pos, or nil.
+func documentation(file *ast.File, pos token.Pos) *ast.CommentGroup {
+	for _, decl := range file.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && within(pos, f) {
+			return f.Doc
+		}
+	}
+	return nil
 }

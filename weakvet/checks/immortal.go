@@ -3,7 +3,6 @@ package checks
 import (
 	"fmt"
 	"go/ast"
-	"go/types"
 
 	"golang.org/x/tools/go/analysis"
 )
@@ -18,7 +17,7 @@ alive for as long as the bus.`, findImmortal)
 func findImmortal(pass *analysis.Pass, c *code) {
 	for _, s := range c.subs {
 		p, ok := c.pointee(s.owner)
-		if !ok || c.ownsSource(s, p) {
+		if !ok || !c.outlives(s, p) {
 			continue
 		}
 		if !s.scoped {
@@ -32,44 +31,9 @@ func findImmortal(pass *analysis.Pass, c *code) {
 	}
 }
 
-// ownsSource reports whether the source belongs to p: then both are collected together.
-func (c *code) ownsSource(s *subscription, p place) bool {
-	src := c.trunk(s.src)
-	if sel, ok := src.(*ast.SelectorExpr); ok {
-		if q, ok := c.storage(sel); ok && q == p {
-			field := c.info.Selections[sel].Obj().(*types.Var)
-			return elem(field.Type()) == nil || c.owns[field.Origin()]
-		}
-	}
-	q, ok := c.pointee(src)
-	return ok && q == p
-}
-
-// trunk returns the bus or topic that src is got from: of a sub-topic its topic, of a bus's topic
-// the bus.
-func (c *code) trunk(src ast.Expr) ast.Expr {
-	for {
-		src = ast.Unparen(src)
-		call, ok := src.(*ast.CallExpr)
-		if !ok {
-			return src
-		}
-		switch f := weakbusFunc(c.info, call); {
-		case f == nil:
-			return src
-		case f.Name() == "TopicOf" && len(call.Args) == 1:
-			src = call.Args[0]
-		case f.Name() == "At" && methodValue(c.info, call.Fun) != nil:
-			src = methodValue(c.info, call.Fun).X
-		default:
-			return src
-		}
-	}
-}
-
 // reportKeeper reports fn if it keeps p. role is "handler" or the name of an option.
 func (c *code) reportKeeper(pass *analysis.Pass, s *subscription, p place, role string, fn ast.Expr) {
-	var how string
+	var how, what string
 	var fixes []analysis.SuggestedFix
 	at := fn
 	switch e := c.initial(fn).(type) {
@@ -78,34 +42,43 @@ func (c *code) reportKeeper(pass *analysis.Pass, s *subscription, p place, role 
 		if len(ids) == 0 {
 			return
 		}
-		how = "captures " + ids[0].Name
+		how, what = "captures "+ids[0].Name, c.relation(s, ids[0])
 		if role == "handler" && c.plain(fn) == e { // no variable, which may have other uses
-			fixes = c.fix(pass, e, ids)
+			fixes = c.fix(pass, s, e, ids)
 		}
 		at = ids[0]
 	case *ast.SelectorExpr:
 		if !c.bound(e, p) {
 			return
 		}
-		how = "is bound to " + text(e.X)
+		how, what = "is bound to "+text(e.X), c.relation(s, e.X)
 	default:
 		return
 	}
-	pass.Report(analysis.Diagnostic{Pos: at.Pos(), End: at.End(), Message: keeperMessage(s, role, how), SuggestedFixes: fixes})
+	pass.Report(analysis.Diagnostic{Pos: at.Pos(), End: at.End(), Message: keeperMessage(role, how, what), SuggestedFixes: fixes})
 }
 
-func keeperMessage(s *subscription, role, how string) string {
-	switch {
-	case role == "handler":
-		return fmt.Sprintf("the handler %s, its own receiver, and keeps it alive as long as the bus: "+
-			"reach the receiver through the first parameter, as a method expression does, or use SubscribeFunc with a Scope", how)
+// relation says what e, which the function of s keeps, is to the receiver or scope of s.
+func (c *code) relation(s *subscription, e ast.Expr) string {
+	switch v := c.named(e); {
 	case s.scoped:
-		return fmt.Sprintf("the function of %s %s, which the scope belongs to, and keeps it alive as long as the bus: "+
-			"%s", role, how, remedies[role])
+		return "which the scope belongs to"
+	case v != nil && v == c.named(s.owner), "&"+text(e) == text(s.owner):
+		return "its own receiver"
 	default:
-		return fmt.Sprintf("the function of %s %s, the receiver, and keeps it alive as long as the bus: "+
-			"%s", role, how, remedies[role])
+		return "which lies in the same allocation as the receiver"
 	}
+}
+
+func keeperMessage(role, how, what string) string {
+	if role == "handler" {
+		return fmt.Sprintf("the handler %s, %s, and keeps it alive as long as the bus: "+
+			"reach the receiver through the first parameter, as a method expression does, or use SubscribeFunc with a Scope", how, what)
+	}
+	if what == "its own receiver" {
+		what = "the receiver"
+	}
+	return fmt.Sprintf("the function of %s %s, %s, and keeps it alive as long as the bus: %s", role, how, what, remedies[role])
 }
 
 // remedies has what to do instead, by option.

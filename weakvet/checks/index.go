@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/analysis/passes/inspect"
-	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
 	"golang.org/x/tools/go/types/typeutil"
 )
@@ -39,9 +38,7 @@ type code struct {
 	subs  []*subscription
 	vars  map[*types.Var]*variable // of the package, fields excepted
 	funcs map[*types.Func]*ast.FuncDecl
-	// owns has the fields that the package sets to a new bus: whoever has such a field may well
-	// be the bus's only owner.
-	owns map[*types.Var]bool
+	sets  map[*types.Var][]ast.Expr // the values but nil that the package gives to its fields
 }
 
 // subscription is a call of one of the Subscribe functions or methods.
@@ -78,16 +75,14 @@ func read(pass *analysis.Pass, recognise func(*types.Info, *ast.CallExpr) *subsc
 		root:  pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Root(),
 		vars:  make(map[*types.Var]*variable),
 		funcs: make(map[*types.Func]*ast.FuncDecl),
-		owns:  make(map[*types.Var]bool),
+		sets:  make(map[*types.Var][]ast.Expr),
 	}
-	for cur := range c.root.Preorder((*ast.CallExpr)(nil), (*ast.Ident)(nil), (*ast.FuncDecl)(nil)) {
+	for cur := range c.root.Preorder((*ast.CallExpr)(nil), (*ast.Ident)(nil), (*ast.FuncDecl)(nil), (*ast.AssignStmt)(nil), (*ast.CompositeLit)(nil)) {
 		switch n := cur.Node().(type) {
 		case *ast.CallExpr:
 			if s := recognise(c.info, n); s != nil {
 				s.cursor, s.call = cur, n
 				c.subs = append(c.subs, s)
-			} else if f := weakbusFunc(c.info, n); f != nil && f.Name() == "New" {
-				c.noteOwner(cur)
 			}
 		case *ast.Ident:
 			c.noteVariable(cur, n)
@@ -95,30 +90,11 @@ func read(pass *analysis.Pass, recognise func(*types.Info, *ast.CallExpr) *subsc
 			if f, ok := c.info.Defs[n.Name].(*types.Func); ok {
 				c.funcs[f] = n
 			}
+		default:
+			c.noteFields(n)
 		}
 	}
 	return c
-}
-
-// noteOwner notes the field, if any, that the new bus at cur becomes the value of.
-func (c *code) noteOwner(cur inspector.Cursor) {
-	var field ast.Expr
-	switch kind, i := cur.ParentEdge(); kind {
-	case edge.KeyValueExpr_Value:
-		field = cur.Parent().Node().(*ast.KeyValueExpr).Key
-	case edge.AssignStmt_Rhs:
-		if stmt := cur.Parent().Node().(*ast.AssignStmt); len(stmt.Lhs) == len(stmt.Rhs) {
-			field = stmt.Lhs[i]
-		}
-	}
-	if sel, ok := field.(*ast.SelectorExpr); ok {
-		field = sel.Sel
-	}
-	if id, ok := field.(*ast.Ident); ok {
-		if v, ok := c.info.Uses[id].(*types.Var); ok && v.IsField() {
-			c.owns[v.Origin()] = true
-		}
-	}
 }
 
 // recognise returns the subscription that call makes, or nil.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -31,7 +32,7 @@ func findRetained(pass *analysis.Pass, c *code) {
 		if event == nil {
 			continue
 		}
-		w := walk{receivers: receivers, seen: make(map[types.Type]bool)}
+		w := walk{receivers: c.others(receivers, sel.X), seen: make(map[types.Type]bool)}
 		if !w.finds(event, nil) {
 			continue
 		}
@@ -66,6 +67,28 @@ func (c *code) receivers() (named []types.Type) {
 		}
 	}
 	return named
+}
+
+// others returns the receivers but for the types that the topic e is a part of: such an object and
+// its topic are collected together.
+func (c *code) others(receivers []types.Type, e ast.Expr) []types.Type {
+	e = c.trunk(e)
+	if u, ok := e.(*ast.UnaryExpr); ok {
+		e = u.X
+	}
+	receivers = slices.Clone(receivers)
+	for {
+		sel, ok := ast.Unparen(e).(*ast.SelectorExpr)
+		if !ok || elem(c.info.TypeOf(sel)) != nil {
+			return receivers
+		}
+		whole := c.info.TypeOf(sel.X)
+		if p := elem(whole); p != nil {
+			whole = p
+		}
+		receivers = slices.DeleteFunc(receivers, func(t types.Type) bool { return whole != nil && types.Identical(t, whole) })
+		e = sel.X
+	}
 }
 
 // eventType returns E where t is a Topic[E] or *Topic[E], or nil.

@@ -126,6 +126,21 @@ func (c *code) initial(e ast.Expr) ast.Expr {
 	}
 }
 
+// named returns the variable that e certainly is, perhaps by another name, or nil. Where two
+// expressions have one, they have the same value.
+func (c *code) named(e ast.Expr) (v *types.Var) {
+	for {
+		next := c.local(c.plain(e))
+		if next == nil || !c.fixed(next) {
+			return v
+		}
+		v, e = next, c.vars[next].value
+		if e == nil {
+			return v
+		}
+	}
+}
+
 // plain returns e without parentheses and conversions.
 func (c *code) plain(e ast.Expr) ast.Expr {
 	for {

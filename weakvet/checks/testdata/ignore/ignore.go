@@ -24,6 +24,31 @@ func ignored(bus *weakbus.Bus) {
 	weakbus.Subscribe(bus, &Clock{}, (*Clock).OnTick) // want `nothing else holds this Clock`
 }
 
+func long(bus *weakbus.Bus) {
+	//weakvet:ignore vanishing it is meant to be collected
+	weakbus.Subscribe(
+		bus,
+		&Clock{},
+		(*Clock).OnTick,
+	)
+	weakbus.Subscribe( //weakvet:ignore vanishing it is meant to be collected
+		bus,
+
+		&Clock{},
+		(*Clock).OnTick,
+	)
+
+	//weakvet:ignore vanishing only the outer one
+	weakbus.Subscribe(bus, &Clock{}, func(*Clock, Tick) {
+
+		weakbus.Subscribe(
+			bus,
+			&Clock{}, // want `nothing else holds this Clock`
+			(*Clock).OnTick,
+		)
+	})
+}
+
 // wholly is silenced as a whole.
 //
 //weakvet:ignore vanishing it is about subscribers that are collected

@@ -60,6 +60,35 @@ func retain(bus *weakbus.Bus, m *Model) {
 	weakbus.TopicOf[Killed](bus).Publish(Killed{}) // retains nothing
 }
 
+// Part has the topic of its own events: both are collected together.
+type Part struct {
+	Changed weakbus.Topic[PartChanged]
+	Other   weakbus.Topic[Swapped]
+	Shared  *weakbus.Topic[PartChanged]
+	nested  struct{ Moved weakbus.Topic[PartChanged] }
+}
+
+func (p *Part) OnTick(Tick) {}
+
+type PartChanged struct{ Part *Part }
+
+type Swapped struct {
+	Part   *Part
+	Player *Player
+}
+
+func parts(bus *weakbus.Bus, p *Part) {
+	p.Changed.Retain()
+	p.Changed.At(1).Retain()
+	p.nested.Moved.Retain()
+	changed := &p.Changed
+	changed.Retain()
+	p.Other.Retain()                           // want `its field Player points to a Player`
+	p.Shared.Retain()                          // want `its field Part points to a Part`
+	weakbus.TopicOf[PartChanged](bus).Retain() // want `its field Part points to a Part`
+	weakbus.Subscribe(bus, p, (*Part).OnTick)
+}
+
 func generic[E any](t *weakbus.Topic[E]) { t.Retain() }
 
 func subscribe(bus *weakbus.Bus, w *Window, p *Player) {
