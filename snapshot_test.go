@@ -161,6 +161,10 @@ func TestSnapshot_NotOfAListThatIsGone(t *testing.T) {
 			require.Equal(t, 2, topic.Publish(note{3}), "round %d", round)
 		}
 	}
+	runtime.KeepAlive(a)
+	runtime.KeepAlive(b)
+	runtime.KeepAlive(nodes)
+	runtime.KeepAlive(others)
 }
 
 func TestSnapshot_SubscribersOfAnEmptiedParentHearTheNextPublish(t *testing.T) {
@@ -183,4 +187,5 @@ func TestSnapshot_SubscribersOfAnEmptiedParentHearTheNextPublish(t *testing.T) {
 	assert.Equal(t, []int{3}, c.heard)
 	assert.Equal(t, []int{3}, d.heard)
 	runtime.KeepAlive(keyed)
+	runtime.KeepAlive([]*node{a, b, c, d})
 }
