@@ -1,15 +1,14 @@
 package weakbus
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"reflect"
 	"sync/atomic"
+
+	"github.com/weakbus/weakbus/internal/core"
 )
 
 // ErrClosed reports that the bus was closed. Test for it with errors.Is.
-var ErrClosed = errors.New("weakbus: bus is closed")
+var ErrClosed = core.ErrClosed
 
 // PanicError describes a panic in a handler or a filter. OnPanic receives it.
 type PanicError struct {
@@ -24,11 +23,13 @@ type PanicError struct {
 	Receiver reflect.Type
 	// Label is the subscription's label, empty if it has none.
 	Label string
+	// Payload is the event itself.
+	Payload any
 }
 
 // Error says who panicked, on which event, with what. It leaves out the stack.
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("weakbus: %s: handler panicked: %v", who(e.Event, e.Receiver, e.Label), e.Value)
+	return (*core.Panic)(e).Error()
 }
 
 // Unwrap returns Value where it is an error, and nil otherwise.
@@ -46,21 +47,30 @@ type HandlerError struct {
 	Event, Receiver reflect.Type
 	// Label is the subscription's label, empty if it has none.
 	Label string
+	// Payload is the event itself.
+	Payload any
 }
 
 // Error says who failed, on which event, and why.
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("weakbus: %s: %v", who(e.Event, e.Receiver, e.Label), e.Err)
+	return (*core.Failure)(e).Error()
 }
 
 // Unwrap returns Err.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-func who(event, receiver reflect.Type, label string) string {
-	if label != "" {
-		return fmt.Sprintf("%v on %v (%s)", receiver, event, label)
+// panicError and faceError return what the core reports as errors of this package.
+func panicError(p *core.Panic) *PanicError { return (*PanicError)(p) }
+
+func faceError(err error) error {
+	switch e := err.(type) {
+	case *core.Panic:
+		return panicError(e)
+	case *core.Failure:
+		return (*HandlerError)(e)
+	default:
+		return err
 	}
-	return fmt.Sprintf("%v on %v", receiver, event)
 }
 
 // Stopper lets handlers end the publish of an event early. Embed it in an event that is
@@ -82,17 +92,3 @@ func (s *Stopper) Stop() { s.stopped.Store(true) }
 
 // Stopped reports whether Stop was called.
 func (s *Stopper) Stopped() bool { return s.stopped.Load() }
-
-// stopper is what the bus looks for in an event; Stopper is one way to have it.
-type stopper interface{ Stopped() bool }
-
-func checkContext(function string, ctx context.Context) {
-	if ctx == nil {
-		misuse(function, "nil context; pass context.Background() if there is none")
-	}
-}
-
-// misuse panics at the call site of function with what is wrong and how to mend it.
-func misuse(function, reason string) {
-	panic("weakbus: " + function + ": " + reason)
-}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"iter"
 	"reflect"
+	"runtime"
 	"weak"
+
+	"github.com/weakbus/weakbus/internal/core"
 )
 
 // eventsCapacity is how many events a loop over Events may be behind.
@@ -25,83 +28,82 @@ const eventsCapacity = 256
 // another policy; with Block, a loop body that publishes may wait for itself. Other options are
 // those of Subscribe. Events panics if ctx or src is nil.
 func Events[E any, S Source[E]](ctx context.Context, src S, opts ...SubscribeOption) iter.Seq[E] {
-	const function = "Events"
-	checkContext(function, ctx)
-	t := topicOf[E](function, src)
+	checkContext("Events", ctx)
+	return events[E](ctx, topicOf[E]("Events", src), opts)
+}
+
+//go:noinline
+func events[E any](ctx context.Context, t *core.Topic, opts []SubscribeOption) iter.Seq[E] {
 	return func(yield func(E) bool) {
-		s := &stream[E]{ready: make(chan struct{}, 1), bus: t.bus}
-		s.capacity, s.overflow = eventsCapacity, DropOldest
-		buffered := func(o *options) {
-			if o.capacity > 0 {
-				s.capacity, s.overflow, o.capacity = o.capacity, o.overflow, 0
+		st := new(store[E])
+		s, d := openStream(t, typeOf[E](), st, opts)
+		d.core.Of = reflect.TypeFor[store[E]]()
+		d.core.Guarded = func(recv any, ctx context.Context, event E) error {
+			s := recv.(*stream)
+			a := s.core.Begin(ctx)
+			if a.Accepted {
+				s.store.(*store[E]).push(event, nil)
 			}
+			return s.core.End(a)
 		}
-		o := evaluate(nil, append(opts[:len(opts):len(opts)], buffered))
-		sub := subscribeOptioned(function, t, s, streamRef[E]{weak.Make(s)}, o, adaptContext((*stream[E]).accept))
+		sub := d.end(t, new(Subscription), s)
+		s.core.Of(&sub.entry)
 		defer sub.Cancel()
-		for ctx.Err() == nil {
-			final := sub.isFinal()
-			if final {
-				s.close(false) // what is accepted until here is seen below
-			}
-			if event, ok := s.take(); ok {
-				if !yield(event) {
-					return
-				}
-				continue
-			}
-			if final {
-				return
-			}
-			select {
-			case <-s.ready:
-			case <-ctx.Done():
+		for s.core.Next(ctx) {
+			if !yield(st.pop().event) {
+				break
 			}
 		}
+		runtime.KeepAlive(s)
 	}
 }
 
 // stream is what a loop over Events receives with. Only the loop holds it.
-type stream[E any] struct {
-	buffer[E]
-	ready chan struct{} // there is something, or the subscription has ended
-	bus   *Bus
+type stream struct {
+	core  core.Stream
+	store core.Store
 }
 
-func (s *stream[E]) accept(ctx context.Context, event E) error {
-	_, dropped, err := s.put(ctx, event, func() {
-		s.bus.stalled("the buffer of a loop over Events", reflect.TypeFor[E]().String())
-	})
-	total := s.dropped
-	s.mu.Unlock()
-	s.wake()
-	if dropped > 0 && s.bus != nil {
-		s.bus.tracer.dropped(Drop{Event: reflect.TypeFor[E](), Count: dropped, Total: total})
+// openStream returns what a loop receives with, and the draft of its subscription.
+func openStream(t *core.Topic, typ *core.Type, st core.Store, opts []SubscribeOption) (*stream, *draft) {
+	o := evaluate(nil, opts)
+	capacity, overflow := eventsCapacity, core.DropOldest
+	if o.Capacity > 0 {
+		capacity, overflow, o.Capacity = o.Capacity, o.Overflow, 0
 	}
-	return err
+	s := &stream{store: st}
+	s.core.Init(t.Bus, typ, st, capacity, overflow)
+	d := &draft{opts: o}
+	d.core.Function, d.core.Type, d.core.Ref = "Events", typ, weak.Make(s)
+	d.core.Receiver = &core.Receiver{
+		Type:    reflect.TypeFor[stream](),
+		Alive:   func(e *core.Entry) bool { return streamOf(e) != nil },
+		Release: func(e *core.Entry) { streamOf(e).stop() },
+		Backlog: func(e *core.Entry) (waiting, dropped int) { return streamOf(e).backlog() },
+		Value: func(e *core.Entry) any {
+			if s := streamOf(e); s != nil {
+				return s
+			}
+			return nil
+		},
+	}
+	return s, d
 }
 
-func (s *stream[E]) wake() {
-	notify(s.ready)
+func streamOf(e *core.Entry) *stream {
+	w, _ := e.Ref().(weak.Pointer[stream])
+	return w.Value()
 }
 
-// streamRef is the anchor of a loop over Events.
-type streamRef[E any] struct{ p weak.Pointer[stream[E]] }
-
-func (r streamRef[E]) alive() bool            { return r.p.Value() != nil }
-func (r streamRef[E]) value() any             { return strongOrNil(r.p) }
-func (r streamRef[E]) receiver() reflect.Type { return reflect.TypeFor[stream[E]]() }
-
-func (r streamRef[E]) release() {
-	if s := r.p.Value(); s != nil {
-		s.close(false)
-		s.wake()
+func (s *stream) stop() {
+	if s != nil {
+		s.core.Stop()
 	}
 }
 
-func (r streamRef[E]) backlog() (waiting, dropped int) {
-	if s := r.p.Value(); s != nil {
-		return s.backlog()
+func (s *stream) backlog() (waiting, dropped int) {
+	if s == nil {
+		return 0, 0
 	}
-	return 0, 0
+	return s.core.Backlog()
 }

@@ -2,13 +2,14 @@ package weakbus
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"runtime"
 	"sync/atomic"
 	"weak"
 
+	"github.com/weakbus/weakbus/internal/core"
 	"github.com/weakbus/weakbus/internal/lifetime"
+	"github.com/weakbus/weakbus/internal/testhook"
 )
 
 // State says where a subscription is in its life. All but Active and Paused are final.
@@ -21,7 +22,8 @@ const (
 	Paused
 	// Cancelled subscriptions were ended by Cancel, by their Scope or by Until.
 	Cancelled
-	// Collected subscriptions ended because their receiver was garbage collected.
+	// Collected subscriptions ended because their receiver was garbage collected, or the object that
+	// their sub-topic is keyed by.
 	Collected
 	// Spent subscriptions were made with Once and have run.
 	Spent
@@ -42,425 +44,204 @@ func (s State) String() string {
 // subscription lives on with its receiver. Keeping it keeps nothing alive either, neither
 // the receiver nor the handler nor the bus. Its methods are safe for concurrent use and may
 // be called from handlers.
-type Subscription struct {
-	// state is zero for a subscription that is to be called. The low byte holds the final
-	// state once there is one, the rest the reasons for a pause.
-	state  atomic.Uint32
-	origin *origin
-	anchor anchor
-}
-
-const (
-	finalMask     = 0xff
-	pausedBySelf  = 1 << 8
-	pausedByScope = 1 << 9
-	catchingUp    = 1 << 10 // is being handed an event that the gate kept; see gate
-)
-
-// origin is the part of a topic that its subscriptions share. It reaches the topic only
-// weakly, so that a kept Subscription carries nothing of it.
-type origin struct {
-	// epoch counts the changes of state that a delivery has to notice. It is incremented
-	// after the state was stored; see "State and the epoch" in docs/design.md.
-	epoch atomic.Uint64
-	ended atomic.Int64 // ended subscriptions that the topic's list still holds
-	size  atomic.Int64 // subscriptions in the topic's list
-	topic interface {
-		alive() bool
-		compact()
-		endEra() []endedEra
-		path() []any
-	}
-	causes [Closed - Cancelled + 1]atomic.Int64 // how many ended, by cause
-}
-
-// anchor is what a subscription hangs on: its receiver, and what else is to be let go with it.
-type anchor interface {
-	alive() bool
-	value() any             // the receiver, or nil
-	receiver() reflect.Type // for reports
-	release()               // called once, outside all locks, when the subscription has ended
-}
-
-// strongOrNil returns what p points to, or a nil interface.
-func strongOrNil[T any](p weak.Pointer[T]) any {
-	if recv := p.Value(); recv != nil {
-		return recv
-	}
-	return nil
-}
-
-// ref is the anchor of a plain subscription. In an interface it takes no allocation.
-type ref[T any] struct{ p weak.Pointer[T] }
-
-func (r ref[T]) alive() bool            { return r.p.Value() != nil }
-func (r ref[T]) value() any             { return strongOrNil(r.p) }
-func (r ref[T]) receiver() reflect.Type { return reflect.TypeFor[*T]() }
-func (r ref[T]) release()               {}
+type Subscription struct{ entry core.Entry }
 
 // Cancel ends the subscription and reports whether this call ended it: false if it had
 // already ended, for whatever reason. After Cancel returns no new call of the handler
 // starts, not even in a publish that is under way. Cancel does not wait for a call that is
-// already running.
-func (s *Subscription) Cancel() bool {
-	switch s.State() {
-	case Active, Paused:
-		return s.end(Cancelled)
-	case Collected:
-		s.collected()
-	case Closed: // what its mailbox accepted before that is not wanted any more
-		if r, ok := s.anchor.(*rigged); ok && r.handler != nil {
-			r.handler.ended(Cancelled)
-		}
-	}
-	return false
-}
+// already running; for that, put the subscription under a Scope and use its CloseWait.
+func (s *Subscription) Cancel() bool { return s.entry.Cancel() }
 
 // State returns the subscription's state at some moment during the call. A receiver that is
-// unreachable but not collected yet counts as alive.
-func (s *Subscription) State() State {
-	w := s.state.Load()
-	switch final := State(w & finalMask); {
-	case final != Active:
-		return final
-	case !s.anchor.alive():
-		return Collected
-	case !s.origin.topic.alive():
-		return Closed
-	case w&^catchingUp != 0:
-		return Paused
-	default:
-		return Active
-	}
-}
+// unreachable but not collected yet counts as alive. A context of Until that is done counts, though
+// its callback may still be on its way.
+func (s *Subscription) State() State { return State(s.entry.State()) }
 
 // Pause makes every publish skip the subscription until Resume, from the very next call of a
 // handler on. Missed events are not kept, but for the latest one where CatchUp asks for it.
 // Pausing does not nest: however often Pause was called, one Resume ends it. The pause of a
 // Scope is counted apart from this one.
-func (s *Subscription) Pause() { s.pause(pausedBySelf) }
+func (s *Subscription) Pause() { s.entry.Pause() }
 
 // Resume ends a Pause. If the subscription's scope is paused, it stays paused until the scope
 // is resumed too. With CatchUp, Resume hands the subscriber what it missed.
-func (s *Subscription) Resume() {
-	if s.resume(pausedBySelf) {
-		s.resumed()
-	}
+func (s *Subscription) Resume() { s.entry.Resume() }
+
+// String says what the subscription is: the receiver's type, the topic, the label and the state. The
+// format may change.
+func (s *Subscription) String() string { return s.entry.Describe(s.State().String()) }
+
+// Subscribe calls handle with recv and each event of type E that is published to src, from the
+// next publish on.
+//
+// src holds recv weakly: it never keeps recv alive. Delivery ends when the subscription is
+// cancelled or recv is collected, whichever comes first. Collection is not prompt and may never
+// happen; cancel when the moment matters. A receiver inside a larger allocation, such as an
+// element of a slice or a field of a struct, lives as long as all of it. To subscribe many elements
+// of one slice takes time in proportion to the square of their number, since the runtime looks through
+// the weak pointers to one allocation; allocate such receivers singly.
+//
+// handle must reach recv through its parameter only; the method expression (*T).Method does. A
+// method value or a closure over recv keeps recv alive for as long as the subscription, that is
+// for ever; where a closure is wanted, use SubscribeFunc.
+//
+// The returned Subscription may be dropped. On a closed bus it is in state Closed, and handle is
+// never called. Subscribe panics if src, recv or handle is nil, and if T is a type that the
+// garbage collector never, or perhaps never, collects: of size zero, or pointer-free and smaller
+// than 16 bytes, which the runtime allocates in batches.
+func Subscribe[T, E any, S Source[E]](src S, recv *T, handle func(*T, E), opts ...SubscribeOption) *Subscription {
+	return subscribe(&draft{core: core.Draft{Function: "Subscribe", Ref: weak.Make(recv)}}, topicOf[E]("Subscribe", src), recv, upgradesOf[T], handle, opts)
 }
 
-func (s *Subscription) pause(why uint32) {
-	if s.state.Or(why)&(finalMask|why) == 0 {
-		s.origin.epoch.Add(1)
-	}
+// SubscribeContext is Subscribe for a handler that takes a context and may fail. The context is
+// the one given to PublishContext, context.Background() for Publish; when the publisher cancels it,
+// work that is to go on needs context.WithoutCancel. What becomes of the error is said there.
+func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, context.Context, E) error, opts ...SubscribeOption) *Subscription {
+	return subscribeContext(&draft{core: core.Draft{Function: "SubscribeContext", Ref: weak.Make(recv)}}, topicOf[E]("SubscribeContext", src), recv, upgradesOf[T], handle, opts)
 }
 
-// resume ends a reason for a pause, and reports whether that was the last one and resumed is to
-// be called, outside all locks.
-func (s *Subscription) resume(why uint32) (due bool) {
-	r, _ := s.anchor.(*rigged)
-	due = r != nil && r.handler != nil && why != catchingUp
-	mark := due && r.handler.catches()
-	for {
-		old := s.state.Load()
-		if old&finalMask != 0 || old&why == 0 {
-			return false
+// SubscribeFunc calls handle with each event of type E that is published to src, from the next
+// publish on, for as long as scope lives and is not closed.
+//
+// Only scope holds handle, so handle may capture the object that scope is a field of: when
+// nothing else refers to that object, it, the scope and handle are collected together, and
+// delivery ends. A closure that captures src keeps src alive for as long as the scope.
+//
+// On a closed bus the returned Subscription is in state Closed, under a closed scope in state
+// Cancelled. SubscribeFunc panics if src, scope or handle is nil.
+func SubscribeFunc[E any, S Source[E]](src S, scope *Scope, handle func(E), opts ...SubscribeOption) *Subscription {
+	t := topicOf[E]("SubscribeFunc", src)
+	d, h := held("SubscribeFunc", scope, handle, handle == nil)
+	return subscribe(d, t, h, upgradesOf[holder], callHeld[E], opts)
+}
+
+// SubscribeFuncContext is SubscribeFunc for a handler that takes a context and may fail, as in
+// SubscribeContext.
+func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(context.Context, E) error, opts ...SubscribeOption) *Subscription {
+	t := topicOf[E]("SubscribeFuncContext", src)
+	d, h := held("SubscribeFuncContext", scope, handle, handle == nil)
+	return subscribeContext(d, t, h, upgradesOf[holder], callHeldContext[E], opts)
+}
+
+// draft is a subscription in the making: what does not depend on types.
+type draft struct {
+	core  core.Draft
+	opts  core.Options
+	scope *Scope // of SubscribeFunc
+}
+
+// begin looks at what the caller gave and returns the subscription to make. It reports whether a
+// delivery has to look at options.
+func (d *draft) begin(recv any, nilHandler bool, opts []SubscribeOption) (s *Subscription, guards bool) {
+	if d.scope == nil {
+		d.core.Of = reflect.TypeOf(recv)
+		checkReceiver(d.core.Function, reflect.ValueOf(recv))
+		if nilHandler {
+			core.Misuse(d.core.Function, "nil handler; pass a method expression such as (*T).OnEvent")
 		}
-		next := old &^ why
-		if next == 0 && mark {
-			next = catchingUp
+	} else {
+		d.core.Held, d.opts.Scope = recv, &d.scope.core
+	}
+	if len(opts) > 0 {
+		d.opts = evaluate(d.opts.Scope, opts)
+		guards = d.opts.Guards()
+	}
+	return new(Subscription), guards
+}
+
+// receiver returns what the core knows of the receiver's type, which it makes from made on first use.
+func (d *draft) receiver(made func() *core.Receiver) *core.Receiver {
+	return core.ReceiverOf(d.core.Of, func() *core.Receiver {
+		r := made()
+		if d.scope != nil {
+			r.Release = releaseHolder
 		}
-		if s.state.CompareAndSwap(old, next) {
-			s.origin.epoch.Add(1)
-			// Whoever is catching up already goes on with it.
-			return due && next&^catchingUp == 0 && old&catchingUp == 0
-		}
-	}
+		return r
+	})
 }
 
-// resumed hands the subscriber what it missed.
-func (s *Subscription) resumed() { s.anchor.(*rigged).handler.resumed(s) }
-
-// active reports whether a delivery may call the handler now.
-func (s *Subscription) active() bool { return s.state.Load() == 0 }
-
-func (s *Subscription) isFinal() bool { return s.state.Load()&finalMask != 0 }
-
-// mark moves the subscription into a final state and reports whether this call did. The
-// caller owes it a settle.
-func (s *Subscription) mark(final State) bool {
-	for {
-		w := s.state.Load()
-		if w&finalMask != 0 {
-			return false
-		}
-		if s.state.CompareAndSwap(w, w|uint32(final)) {
-			return true
-		}
-	}
-}
-
-// settle tells the topic and the anchor of a subscription that was marked.
-func (s *Subscription) settle() {
-	s.origin.epoch.Add(1)
-	s.count()
-	if s.origin.ended.Add(1)*2 >= s.origin.size.Load() {
-		defer s.origin.topic.compact() // also when a hook panics
-	}
-	s.anchor.release()
-}
-
-// count counts the subscription among those that ended.
-func (s *Subscription) count() {
-	s.origin.causes[State(s.state.Load()&finalMask)-Cancelled].Add(1)
-}
-
-// end moves the subscription into a final state and reports whether this call did.
-func (s *Subscription) end(final State) bool {
-	if !s.mark(final) {
-		return false
-	}
-	s.settle()
-	return true
-}
-
-// collected notes that the receiver is gone. It leaves the epoch alone: nobody holds a strong
-// pointer to a collected receiver, so no snapshot can contain one.
-func (s *Subscription) collected() {
-	if s.mark(Collected) {
-		s.count()
-		s.origin.ended.Add(1)
-		s.anchor.release()
-	}
-}
-
-// subscribe is what the Subscribe functions have in common. All that can panic comes before all
-// that leaves a trace, except the call of the handler that Replay asks for.
-func subscribe[T, E any](function string, t *Topic[E], recv *T, w weak.Pointer[T], a anchor, o options, handle func(*T, E)) *Subscription {
-	if o.guards || t.bus != nil && t.bus.tracer != nil {
-		return subscribeOptioned(function, t, recv, a, o, adapt(handle))
-	}
-	if t.sub != nil {
-		t = t.pin()
-		defer t.unpin()
-	}
-	sub, ok := t.enlist(recv, a, &o, nil)
-	if ok {
-		t.enlisted(sub, add[plain[T, E]](t, o.priority, slot[weak.Pointer[T], func(*T, E)]{w, handle, sub}))
-	}
-	runtime.KeepAlive(recv) // a receiver that is made in the call lives at least through it
-	return sub
-}
-
-// subscribeOptioned is subscribe for a handler that options guard, or that takes a context.
-func subscribeOptioned[E any](function string, t *Topic[E], recv any, a anchor, o options, handle func(any, context.Context, E) error) *Subscription {
-	h := guard(function, &o, handle)
-	if t.sub != nil {
-		t = t.pin()
-		defer t.unpin()
-	}
-	sub, ok := t.enlist(recv, a, &o, h)
-	if ok {
-		t.enlisted(sub, join(t, o.priority, slot[none, *optionedHandler[E]]{handle: h, sub: sub}, o.replay))
-		if o.replay {
-			h.begin(t, sub)
-		}
-	}
+// end makes the subscription. A receiver that is made in the call of Subscribe lives at least
+// through it.
+func (d *draft) end(t *core.Topic, s *Subscription, recv any) *Subscription {
+	t.Subscribe(&s.entry, &d.core, &d.opts)
 	runtime.KeepAlive(recv)
-	return sub
+	return s
 }
 
-// enlist makes a subscription, and reports whether it is to join the topic's list. h is nil
-// for one without options.
-func (t *Topic[E]) enlist(recv any, a anchor, o *options, h *optionedHandler[E]) (sub *Subscription, ok bool) {
-	sub = &Subscription{origin: t.source(), anchor: a}
-	if t.bus != nil && t.bus.closed.Load() {
-		sub.mark(Closed)
-		return sub, false
+// checkReceiver panics for a receiver that the runtime never frees on its own.
+func checkReceiver(function string, recv reflect.Value) {
+	if recv.IsNil() {
+		core.Misuse(function, "nil receiver; for a plain function, use SubscribeFunc")
 	}
-	if h != nil {
-		t.equip(sub, h, o)
-	}
-	expires, refused := o.watch(sub)
-	if !refused && o.scope != nil {
-		refused = o.enter(sub, recv, t.bus)
-	}
-	if refused {
-		sub.anchor.release()
-		return sub, false
-	}
-	// It may have ended since, by its scope or its context. That was counted, so it goes into
-	// the list all the same, to be removed in its turn.
-	t.look(2)
-	if h != nil {
-		h.until = expires
-		if t.bus != nil && o.until != nil {
-			t.bus.scopes.expires(expires)
-		}
-	}
-	return sub, true
-}
-
-// enlisted does what is left when the subscription has joined, or found the topic closed.
-func (t *Topic[E]) enlisted(sub *Subscription, open bool) {
-	switch {
-	case !open:
-		sub.end(Closed)
-	case t.bus != nil:
-		t.bus.arm()
-		if r := sub.record(); r != nil {
-			r.subscribed(sub)
-		}
-		t.bus.tracer.pump()
-	}
-}
-
-// guard returns the handler with the options that a delivery has to look at.
-func guard[E any](function string, o *options, handle func(any, context.Context, E) error) *optionedHandler[E] {
-	h := &optionedHandler[E]{handle: handle, once: o.once, label: o.label, via: o.via}
-	if o.filter != nil {
-		filter, ok := o.filter.(func(E) bool)
-		if !ok {
-			misuse(function, fmt.Sprintf("Filter takes a %T, events are %v; write Filter(func(%v) bool {...})",
-				o.filter, reflect.TypeFor[E](), reflect.TypeFor[E]()))
-		}
-		h.filter = filter
-	}
-	if o.replay || o.catchUp {
-		h.gate = &gate[E]{catchUp: o.catchUp}
-	}
-	if o.capacity > 0 {
-		h.box = &mailbox[E]{}
-		h.box.capacity, h.box.overflow = o.capacity, o.overflow
-	}
-	return h
-}
-
-// equip gives sub what it needs for calls that no publish makes, and for reports.
-func (t *Topic[E]) equip(sub *Subscription, h *optionedHandler[E], o *options) {
-	if h.gate != nil || h.box != nil || h.via != nil {
-		h.topic = weak.Make(t)
-		sub.rig().handler = handlerRef[E]{weak.Make(h)}
-	}
-	if t.bus != nil && t.bus.tracer != nil {
-		h.record = &record{tracer: weak.Make(t.bus.tracer), info: SubscriptionInfo{
-			Topic: TopicInfo{Event: t.event()}, Receiver: sub.anchor.receiver(), Label: o.label, Priority: o.priority, Site: callSite(),
-		}}
-		sub.rig().record = h.record
-	}
-}
-
-// rigged is the anchor of a subscription with more to it than a receiver. Like any anchor it
-// keeps nothing alive.
-type rigged struct {
-	anchor  // of the receiver
-	sub     *Subscription
-	expiry  weak.Pointer[expiry] // zero without Until
-	record  *record              // nil without Trace and logger
-	handler interface {          // nil without Replay, CatchUp, Async, Via
-		catches() bool // is to be marked as catching up when it is resumed
-		resumed(*Subscription)
-		ended(cause State) (busy bool) // busy: with events that were accepted before Close
-		busy() bool
-		backlog() (waiting, dropped int)
-	}
-}
-
-// rig returns the subscription's rigged anchor. It is made while nobody else has sub.
-func (s *Subscription) rig() *rigged {
-	r, ok := s.anchor.(*rigged)
-	if !ok {
-		r = &rigged{anchor: s.anchor, sub: s}
-		s.anchor = r
-	}
-	return r
-}
-
-// busy reports whether a mailbox is still delivering what it accepted before the bus was closed.
-func (s *Subscription) busy() bool {
-	r, ok := s.anchor.(*rigged)
-	return ok && r.handler != nil && s.State() == Closed && r.handler.busy()
-}
-
-// record returns what the bus recorded of the subscription, or nil.
-func (s *Subscription) record() *record {
-	if r, ok := s.anchor.(*rigged); ok {
-		return r.record
-	}
-	return nil
-}
-
-func (r *rigged) release() {
-	if r.handler == nil || !r.handler.ended(State(r.sub.state.Load()&finalMask)) {
-		r.anchor.release()
-	}
-	if x := r.expiry.Value(); x != nil {
-		x.leave()
-	}
-	if r.record != nil {
-		r.record.ended(r.sub)
-	}
-}
-
-// handlerRef is how a subscription refers to its handler.
-type handlerRef[E any] struct {
-	p weak.Pointer[optionedHandler[E]]
-}
-
-func (r handlerRef[E]) catches() bool {
-	h := r.p.Value()
-	return h != nil && h.gate != nil && h.gate.catchUp && h.box == nil
-}
-
-func (r handlerRef[E]) resumed(sub *Subscription) {
-	if h := r.p.Value(); h != nil && h.gate != nil {
-		if t := h.topic.Value(); t != nil {
-			h.catch(t, sub)
-		}
-	}
-}
-
-func (r handlerRef[E]) ended(cause State) (busy bool) {
-	h := r.p.Value()
-	if h == nil {
-		return false
-	}
-	if h.box != nil {
-		busy = h.box.end(cause)
-	}
-	if h.gate != nil && !busy {
-		h.gate.clear()
-	}
-	return busy
-}
-
-func (r handlerRef[E]) busy() bool {
-	h := r.p.Value()
-	return h != nil && h.box != nil && h.box.busy()
-}
-
-func (r handlerRef[E]) backlog() (waiting, dropped int) {
-	if h := r.p.Value(); h != nil && h.box != nil {
-		return h.box.backlog()
-	}
-	return 0, 0
-}
-
-// checkReceiver panics if the runtime never frees receivers of type T on their own.
-func checkReceiver[T any](function string, recv *T) {
-	if recv == nil {
-		misuse(function, "nil receiver; for a plain function, use SubscribeFunc")
-	}
-	t := reflect.TypeFor[T]()
+	t := recv.Type().Elem()
 	if t.Size() >= lifetime.Alone {
 		return
 	}
 	if reason := lifetime.Refuse(t); reason != "" {
-		misuse(function, reason+", or use SubscribeFunc with a Scope")
+		core.Misuse(function, reason+", or use SubscribeFunc with a Scope")
 	}
 }
 
-func checkScope(function string, scope *Scope) {
+// holder carries a function for SubscribeFunc, of any event type. Its scope alone keeps it: owner,
+// scope, holder and a function that captures the owner are a cycle, which the collector takes as a
+// whole. That is how a function can live exactly as long as its owner, in a language without
+// ephemerons.
+type holder struct {
+	fn atomic.Pointer[any] // nil once the subscription has ended: the scope may not prune for long
+}
+
+// held returns the draft of a subscription that the scope holds the function of.
+func held(function string, scope *Scope, fn any, isNil bool) (*draft, *holder) {
 	if scope == nil {
-		misuse(function, "nil scope; put a weakbus.Scope into the object that owns the handler, or use the bus's own Scope")
+		core.Misuse(function, "nil scope; put a weakbus.Scope into the object that owns the handler, or use the bus's own Scope")
+	}
+	if isNil {
+		core.Misuse(function, "nil handler")
+	}
+	h := &holder{}
+	h.fn.Store(&fn)
+	d := &draft{scope: scope}
+	d.core.Function, d.core.Of, d.core.Ref = function, reflect.TypeOf(fn), weak.Make(h)
+	return d, h
+}
+
+// load returns the function, or nil.
+func (h *holder) load() any {
+	if fn := h.fn.Load(); fn != nil {
+		return *fn
+	}
+	return nil
+}
+
+// heldBy returns the function of a holder.
+func heldBy(recv any) any { return recv.(*holder).load() }
+
+// releaseHolder lets go of the function.
+func releaseHolder(e *core.Entry) {
+	if w, ok := e.Ref().(weak.Pointer[holder]); ok {
+		if h := w.Value(); h != nil {
+			h.fn.Store(nil)
+		}
 	}
 }
+
+func callHeld[E any](h *holder, event E) {
+	if fn, ok := h.load().(func(E)); ok {
+		fn(event)
+	}
+}
+
+func callHeldContext[E any](h *holder, ctx context.Context, event E) error {
+	if fn, ok := h.load().(func(context.Context, E) error); ok {
+		return fn(ctx, event)
+	}
+	return nil
+}
+
+// Package weakbustest works on the core through this.
+var _ = testhook.Set(testhook.Hooks{
+	Expire: func(subscription any) bool { return subscription.(*Subscription).entry.Expire() },
+	Early: func(bus any, told func(info any)) {
+		bus.(*Bus).core.Observe(&core.Observer{Early: func(i core.Info) { told(subscriptionInfo(i)) }})
+	},
+})

@@ -1,11 +1,10 @@
 package weakbus
 
 import (
-	"reflect"
-	"slices"
-	"sync"
-	"sync/atomic"
-	"weak"
+	"context"
+	"errors"
+
+	"github.com/weakbus/weakbus/internal/core"
 )
 
 // Topic is where events of one type are published and subscribed to. The zero value is ready
@@ -19,414 +18,192 @@ import (
 // that is not part of a bus has no sweep after a collection: it prunes when it is published,
 // subscribed to, or asked for its Len. A Topic must not be copied. Its methods are safe for
 // concurrent use and may be called from handlers.
+type Topic[E any] struct{ core core.Topic }
+
+// TopicOf returns the bus's topic of event type E, always the same one. Publishing to it saves
+// the lookup by type. The topic keeps the bus alive. On a closed bus, it is a closed topic.
+func TopicOf[E any](b *Bus) *Topic[E] {
+	if b == nil {
+		core.Misuse("TopicOf", "nil *Bus; make one with New")
+	}
+	if t := find[E](&b.core); t != nil {
+		return t
+	}
+	return addTopic[E](&b.core, typeOf[E]())
+}
+
+// Publish calls the handler of each live subscription with event, on this goroutine, and
+// returns how many ran. Higher priorities come first, equal ones in the order in which they
+// subscribed.
 //
-// Invariants:
+// A handler may publish, subscribe, cancel, pause and close whatever it likes: a nested publish
+// runs at once; who subscribes meanwhile hears the next event; who is cancelled, paused or
+// collected meanwhile is skipped. A panic in a handler reaches the caller and ends this publish,
+// unless the bus has OnPanic. Errors of handlers that return one are logged to
+// slog.Default(); use PublishContext to get them.
 //
-//	I1 nothing reachable from a Topic reaches a receiver except through weak.Pointer.
-//	I2 what a published list covers is never written again; compaction copies.
-//	I3 no user code runs while mu is held.
-//	I4 what no live subscription needs is removed, in amortised constant time.
-//	I5 a strong pointer taken for a publish lives no longer than that publish.
+// Publish takes no lock, but for a short one where the topic retains. Concurrent publishes may run the
+// same handler concurrently. While it runs, it keeps the topic's other subscribers from being
+// collected.
+func (t *Topic[E]) Publish(event E) int {
+	if t == nil {
+		nilTopic()
+	}
+	return publish(&t.core, event)
+}
+
+// PublishContext is Publish for handlers that take a context or return an error. It hands ctx
+// to those made with SubscribeContext and SubscribeFuncContext, and runs the rest all the same.
 //
-// docs/design.md has the proofs.
-type Topic[E any] struct {
-	head atomic.Pointer[list[E]] // nil when there are no subscribers; see I2
-	mode atomic.Uint32           // what a publish has to look at; changed under mu only
-	bus  *Bus                    // nil outside a bus; set before the topic is shared
-	sub  *sub[E]                 // of a keyed sub-topic; set before it is shared
-
-	// Set once, before head is; read only where head was not nil.
-	origin    *origin
-	stoppable bool // events may be stoppers
-
-	mu     sync.Mutex // serialises writers of head
-	closed bool       // guarded by mu
-	cursor atomic.Uint64
-
-	// Of the last list before the topic was empty, so that no later list is taken for an earlier
-	// one; guarded by mu.
-	generation, added uint64
-
-	building atomic.Bool   // somebody has walks, and may build a snapshot
-	walks    uint32        // weak walks since the last one was built
-	patience atomic.Uint32 // how many there are to be; see minPatience
-
-	era   atomic.Pointer[era]         // of the lists to come; changed under mu only
-	eras  []endedEra                  // ended, and perhaps not over; guarded by mu
-	keys  atomic.Pointer[keys[E]]     // its sub-topics; nil until there is one
-	feeds atomic.Pointer[[]anyTopic]  // interface topics that hear the events too
-	kept  atomic.Pointer[retained[E]] // nil until Retain
+// It returns how many handlers ran, and the errors they returned joined into one (see
+// errors.Join), each as a *HandlerError that names the subscriber. An error does not keep later
+// handlers from running. Before each handler it looks at ctx: if ctx is done, no further
+// handler runs, and ctx.Err() is among the errors. On a closed bus it returns 0 and ErrClosed.
+// A subscriber that was collected is skipped and is no error.
+func (t *Topic[E]) PublishContext(ctx context.Context, event E) (int, error) {
+	checkContext("PublishContext", ctx)
+	if t == nil {
+		nilTopic()
+	}
+	return publishContext(ctx, &t.core, event)
 }
 
-// What a publish has to look at, beside its topic's own list.
-const (
-	modeCareful = 1 << iota // something between two deliveries; see pass
-	modeRouted              // other topics, or the retained event; see route
-)
-
-// list is the subscribers of a topic at one moment, in the order of delivery. It is immutable.
-type list[E any] struct {
-	// What every publish reads comes first.
-	snapshot weak.Pointer[snapshot[E]] // the only reference to it between publishes; see S1
-	n        int                       // slots in all
-	mode     uint32                    // the topic's, so that a publish finds it here
-	chunks   []chunk[E]
-	last     int    // slots of the last chunk that belong to this list
-	clean    uint64 // the epoch at which all were active; 0: at none
-
-	joints     int    // neighbouring chunks that a compaction would join
-	generation uint64 // appending keeps it, anything else starts a new one
-	added      uint64 // how many were ever added to the topic; a compaction adds none
-	era        *era   // alive while a publish is under way; see CloseWait
+// publishContext is the typed part of PublishContext.
+//
+//go:noinline
+func publishContext[E any](ctx context.Context, t *core.Topic, event E) (int, error) {
+	if t.Unknown() {
+		t.Know(typeOf[E]())
+	}
+	j := core.Job{Topic: t}
+	if err := j.Open(ctx); err != nil {
+		return 0, err
+	}
+	defer j.Close() // also when a later handler panics
+	erase(event, &j)
+	return j.Ran, joined(&j)
 }
 
-// upTo returns how many slots of chunk k belong to the list.
-func (l *list[E]) upTo(k int) int {
-	if k == len(l.chunks)-1 {
-		return l.last
+// joined returns the errors of a publish, as those of this package.
+func joined(j *core.Job) error {
+	j.Returned = true
+	if len(j.Errs) == 0 {
+		return nil
 	}
-	return l.chunks[k].size()
+	all := make([]error, len(j.Errs))
+	for i, err := range j.Errs {
+		all[i] = faceError(err)
+	}
+	return errors.Join(all...)
 }
 
-// position returns where a chunk of priority prio belongs: behind all of the same or higher.
-func (l *list[E]) position(prio int) int {
-	at := len(l.chunks)
-	for at > 0 && l.chunks[at-1].priority() < prio {
-		at--
+// At returns the sub-topic of key. What is published there reaches the sub-topic's own
+// subscribers first and those of t, its parent, after that; what is published to t reaches only
+// t's. Within each of the two, higher priorities come first; a priority does not lift a
+// subscriber of the parent before one of the sub-topic. At of a sub-topic gives one of its own.
+//
+// Keys are compared with ==, so equal values of different types are different keys. A key is
+// kept for as long as the sub-topic has subscribers; to key by an object without keeping that
+// alive, use weak.Make(object): when the object is collected, so is the sub-topic with the event that
+// it retains, and its subscriptions are Collected. Topics of one key are interchangeable, but not always
+// identical. A sub-topic without subscribers costs its parent nothing. Whoever publishes to one key often
+// keeps its sub-topic: to look it up boxes the key.
+//
+// At panics if key cannot be compared, or does not equal itself, as NaN.
+func (t *Topic[E]) At(key any) *Topic[E] {
+	if t == nil {
+		nilTopic()
 	}
-	return at
+	return t.core.At(key, typeOf[E], newBranch[E]).Face.(*Topic[E])
 }
 
-// weakTopic is how an origin refers to its topic.
-type weakTopic[E any] struct{ p weak.Pointer[Topic[E]] }
-
-func (w weakTopic[E]) alive() bool { return w.p.Value() != nil }
-
-func (w weakTopic[E]) compact() {
-	if t := w.p.Value(); t != nil {
-		t.compact()
-	}
-}
-
-func (w weakTopic[E]) path() []any {
-	if t := w.p.Value(); t != nil {
-		return t.path()
-	}
-	return nil
-}
-
-func (w weakTopic[E]) endEra() []endedEra {
-	if t := w.p.Value(); t != nil {
-		return t.endEra()
-	}
-	return nil
-}
-
-// source returns the topic's origin, which it makes on first use.
-func (t *Topic[E]) source() *origin {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.origin == nil {
-		t.origin = &origin{topic: weakTopic[E]{weak.Make(t)}}
-		t.origin.epoch.Store(1) // 0 stands for "at no epoch"
-		event := reflect.TypeFor[E]()
-		t.stoppable = event.Kind() == reflect.Interface || event.Implements(reflect.TypeFor[stopper]())
-		if t.stoppable || t.guarded() {
-			t.mode.Or(modeCareful)
-		}
-		t.era.Store(newEra(t))
-	}
-	return t.origin
-}
-
-// guarded reports whether panics of handlers are caught, be it to be reported and go on.
-func (t *Topic[E]) guarded() bool {
-	return t.bus != nil && (t.bus.onPanic != nil || t.bus.tracer != nil)
-}
-
-// setMode has publishes look at more.
-func (t *Topic[E]) setMode(mode uint32) {
-	t.mode.Or(mode)
-	if l := t.head.Load(); l != nil {
-		next := *l
-		next.mode = t.mode.Load()
-		t.head.Store(&next)
-	}
-}
-
-// add puts a subscriber into the list and reports whether the topic was open. At the end of
-// the list that is an append into spare capacity, in front of lower priorities it is a copy.
-func add[C, R, H, E any, P carrier[C, R, H, E]](t *Topic[E], prio int, s slot[R, H]) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	next, at, before := t.grow(prio)
-	if next == nil {
-		return false
-	}
-	joint, _ := before.(P)
-	switch {
-	case at < len(next.chunks): // a chunk in mid-list cannot grow in place: see S7
-		c := P(new(C))
-		c.base().start(prio, 0)
-		replaces := joint != nil && joint.size() < maxChunk
-		if replaces {
-			c.base().slots = slices.Clone(joint.base().slots[:joint.size()])
-		}
-		c.base().slots = append(c.base().slots, s)
-		c.base().used.Store(int32(len(c.base().slots)))
-		next.insert(at, c, replaces)
-	case joint != nil && joint.base().push(s):
-		next.last++
-	default:
-		room := 1
-		if joint != nil {
-			room = next.roomAfter(joint.size())
-		}
-		c := P(new(C))
-		c.base().start(prio, room)
-		c.base().push(s)
-		next.chunks, next.last = append(next.chunks, c), 1
-	}
-	t.grown(next, s.sub)
-	return true
-}
-
-// grow returns a list to add a subscriber of priority prio to, or nil if the topic is closed;
-// the place of its chunk; and the chunk before that, if it has the same priority. The caller
-// holds mu.
-func (t *Topic[E]) grow(prio int) (next *list[E], at int, before chunk[E]) {
-	if t.closed {
-		return nil, 0, nil
-	}
-	next = new(list[E])
-	if l := t.head.Load(); l != nil {
-		*next = *l
-	} else {
-		next.clean, next.mode, next.era = t.origin.epoch.Load(), t.mode.Load(), t.era.Load()
-		next.generation, next.added = t.generation+1, t.added
-		t.moved(true)
-	}
-	if at = next.position(prio); at > 0 && next.chunks[at-1].priority() == prio {
-		before = next.chunks[at-1]
-	}
-	return next, at, before
-}
-
-// grown publishes the list that sub was added to. The caller holds mu.
-func (t *Topic[E]) grown(next *list[E], sub *Subscription) {
-	if !sub.active() {
-		t.origin.epoch.Add(1) // born paused: no epoch before this one is clean
-	}
-	next.n++
-	next.added++
-	t.origin.size.Store(int64(next.n))
-	t.head.Store(next)
-	t.check()
-}
-
-// roomAfter returns how many slots to make behind a chunk of size.
-func (l *list[E]) roomAfter(size int) int {
-	room := min(2*size, maxChunk)
-	if room+size <= maxChunk {
-		l.joints++
-	}
-	return room
-}
-
-// insert puts c into the middle of l, perhaps in the place of the chunk before.
-func (l *list[E]) insert(at int, c chunk[E], replaces bool) {
-	l.chunks = slices.Clone(l.chunks)
-	if replaces {
-		l.chunks[at-1] = c
-	} else {
-		l.chunks = slices.Insert(l.chunks, at, c)
-	}
-	l.generation++
-	l.snapshot = weak.Pointer[snapshot[E]]{}
-}
-
-// look examines the next n subscribers, round robin, for receivers that were collected. With
-// two for each that is added, a topic that nobody publishes holds at most as many dead
-// subscribers as live ones, and a few.
-func (t *Topic[E]) look(n int) {
-	l := t.head.Load()
-	if l == nil {
-		return
-	}
-	for range min(n, l.n) {
-		at := t.cursor.Load()
-		k, i := int(at>>32), int(uint32(at))
-		if k >= len(l.chunks) {
-			k, i = 0, 0
-		}
-		if i < l.upTo(k) {
-			l.chunks[k].alive(i)
-		}
-		if i++; i >= l.upTo(k) {
-			k, i = k+1, 0
-		}
-		t.cursor.Store(uint64(k)<<32 | uint64(i))
-	}
-	if t.origin.ended.Load()*2 >= t.origin.size.Load() {
-		t.compact()
-	}
-}
-
-// compact removes what ended from the list. Its cost is paid for by the ends that it removes,
-// or by the weak walk that it follows.
-func (t *Topic[E]) compact() {
-	if t.origin.ended.Load() > 0 {
-		t.tidy()
-	}
-}
-
-// tidy is compact, and joins chunks that the list's growth left small.
-func (t *Topic[E]) tidy() {
-	if t.rewrite() {
-		t.emptied()
-	}
-}
-
-// emptied does, outside mu, what is due when the last subscriber has gone.
-func (t *Topic[E]) emptied() {
-	if t.sub != nil {
-		t.unlink()
-	}
-	if t.bus != nil {
-		t.bus.tracer.pump()
-	}
-}
-
-// rewrite replaces the list by one of those that have not ended, and reports whether that
-// left none.
-func (t *Topic[E]) rewrite() (emptied bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	l := t.head.Load()
-	if l == nil {
-		return false
-	}
-	clean := t.origin.epoch.Load() // before the states are looked at
-	var k compaction[E]
-	for i, c := range l.chunks {
-		k.move(c, l.upTo(i))
-	}
-	if k.paused {
-		clean = 0
-	}
-	t.cursor.Store(0)
-	t.origin.ended.Add(int64(-k.removed))
-	t.origin.size.Store(int64(k.kept))
-	if k.kept == 0 {
-		t.moved(false) // first: an empty sub-topic may be replaced at once
-		t.generation, t.added = l.generation, l.added
-		t.head.Store(nil)
-		return true
-	}
-	t.head.Store(&list[E]{
-		chunks:     k.chunks,
-		last:       k.chunks[len(k.chunks)-1].size(),
-		n:          k.kept,
-		clean:      clean,
-		generation: l.generation + 1,
-		added:      l.added,
-		mode:       l.mode,
-		era:        l.era,
-	})
-	t.check()
-	return false
+// newBranch returns a topic that is to be a keyed sub-topic.
+func newBranch[E any]() *core.Branch {
+	made := &struct {
+		Topic[E]
+		branch core.Branch
+	}{}
+	return made.branch.Grow(&made.Topic, &made.core)
 }
 
 // Len returns the number of live subscriptions, paused ones included. It looks at each of
-// them, and removes those whose receiver it finds collected.
+// them, and removes those whose receiver it finds collected, or whose context of Until is done.
 //
 // Subscriptions of keyed sub-topics do not count, though they are looked at too; ask a
 // sub-topic for its own.
-func (t *Topic[E]) Len() int {
-	return t.current().prune()
+func (t *Topic[E]) Len() int { return t.base("Len").Len() }
+
+// Clear ends all subscriptions of the topic, which are then in state Closed, and returns how many
+// those were. The topic can be subscribed to again. Those of keyed sub-topics go on.
+func (t *Topic[E]) Clear() int { return t.base("Clear").Clear() }
+
+// Retain has the topic keep its last event from now on, for Last and for subscribers with Replay, and
+// returns the topic. The event is kept even if no handler ran, until the next one takes its place or
+// Forget lets go of it: it, and whatever it points to, stays alive with the topic. Publishing to such
+// a topic takes a short lock.
+//
+// A topic keeps what reaches its own subscribers: that of an interface type the last event that
+// implements it, the parent of keyed sub-topics also what was published to those. A
+// sub-topic that retains stays even when it has no subscribers.
+func (t *Topic[E]) Retain() *Topic[E] {
+	t.base("Retain").Retain(typeOf[E](), newPlace[E])
+	return t
 }
 
-// prune looks at every subscriber, those of sub-topics included, compacts, and returns how
-// many are left of its own.
-func (t *Topic[E]) prune() (live int) {
-	if ks := t.keys.Load(); ks != nil {
-		ks.each(func(sub *Topic[E]) {
-			if sub.sub.keyDied() {
-				sub.expire()
-			}
-			sub.prune()
-		})
+// Last returns the event that was published last, and whether there is one. Without Retain there
+// is none.
+func (t *Topic[E]) Last() (event E, ok bool) {
+	t.base("Last").Look(func(place any) {
+		k := place.(*kept[E])
+		event, ok = k.event, k.has
+	})
+	return event, ok
+}
+
+// Forget lets go of the event that the topic retains. The topic goes on retaining.
+func (t *Topic[E]) Forget() { t.base("Forget").Forget() }
+
+// Update publishes what change makes of the last event, and keeps it: what Last and Publish do, but in
+// one step, so that of concurrent updates none is lost. ok says whether there was a last event. It
+// returns how many handlers ran.
+//
+// Handlers may hear concurrent updates in another order than they were made; Last always has the newest.
+// change runs under the topic's lock for the retained event: it must be short, and must not use the
+// topic. If it panics, nothing is published. Update panics if the topic does not retain.
+func (t *Topic[E]) Update(change func(last E, ok bool) E) int {
+	c := t.base("Update")
+	if change == nil {
+		core.Misuse("Update", "nil function; it takes the last event and returns the next one")
 	}
-	l := t.head.Load()
-	if l == nil {
+	return update(c, change)
+}
+
+// update is the typed part of Update.
+//
+//go:noinline
+func update[E any](t *core.Topic, change func(last E, ok bool) E) int {
+	var event E
+	j, ok := t.Update(func(place any) {
+		k := place.(*kept[E])
+		event = change(k.event, k.has)
+		k.put(event)
+	})
+	if !ok {
 		return 0
 	}
-	for k, c := range l.chunks {
-		for i := range l.upTo(k) {
-			if c.alive(i) {
-				live++
-			}
-		}
-	}
-	t.compact()
-	return live
+	defer j.Report() // also when a handler panics
+	erase(event, &j)
+	return j.Ran
 }
 
-func (t *Topic[E]) empty() bool {
-	ks := t.keys.Load()
-	return t.head.Load() == nil && (ks == nil || ks.empty())
+// base returns the topic without its type.
+func (t *Topic[E]) base(function string) *core.Topic {
+	if t == nil {
+		core.Misuse(function, "nil *Topic; take the address of one, or get one with TopicOf")
+	}
+	return &t.core
 }
 
-func (t *Topic[E]) event() reflect.Type { return reflect.TypeFor[E]() }
-
-// close ends every subscription and refuses new ones.
-func (t *Topic[E]) close() {
-	t.mu.Lock()
-	t.closed = true
-	l := t.head.Load()
-	if l != nil {
-		t.moved(false)
-		t.head.Store(nil)
-	}
-	t.mu.Unlock()
-	if ks := t.keys.Load(); ks != nil {
-		ks.settle()
-		ks.each((*Topic[E]).close)
-	}
-	if l == nil {
-		return
-	}
-	defer t.emptied() // also when a hook panics
-	t.end(l, Closed)
-}
-
-// end ends all subscriptions of a list: first it marks them all, and then it tells, which calls
-// hooks.
-func (t *Topic[E]) end(l *list[E], cause State) {
-	var ended []*Subscription
-	for k, c := range l.chunks {
-		for i := range l.upTo(k) {
-			if sub := c.sub(i); sub.mark(cause) {
-				ended = append(ended, sub)
-			}
-		}
-	}
-	t.origin.epoch.Add(1)
-	finish(ended, (*Subscription).settle)
-}
-
-// finish calls do for each value, for the rest also when do panics or ends the goroutine.
-func finish[V any](values []V, do func(V)) {
-	for i, v := range values {
-		func() {
-			done := false
-			defer func() {
-				if !done {
-					finish(values[i+1:], do)
-				}
-			}()
-			do(v)
-			done = true
-		}()
-	}
+func nilTopic() {
+	core.Misuse("Publish", "nil *Topic; take the address of one, or get one with TopicOf")
 }

@@ -1,24 +1,18 @@
 package weakbus
 
 import (
-	"errors"
-	"fmt"
-	"log/slog"
+	"context"
 	"reflect"
-	"runtime"
-	"runtime/debug"
-	"strings"
-	"sync"
-	"sync/atomic"
-	"weak"
+
+	"github.com/weakbus/weakbus/internal/core"
 )
 
 // Trace is a set of functions that a bus calls when something happens to it. Any of them may be
 // nil. They run on the goroutine on which it happens, also concurrently, outside all locks, so
 // they may use the bus; what follows a collection runs on a goroutine of the library. A
-// panic in one is not recovered.
+// panic in one is not recovered. Hand it to Observe or WithTrace.
 //
-// A bus with a Trace looks at each delivery, which takes some nanoseconds more; see WithTrace.
+// A bus with a Trace looks at each delivery, which takes some nanoseconds more.
 type Trace struct {
 	// Subscribed is called when a subscription was made, before Subscribe returns.
 	Subscribed func(SubscriptionInfo)
@@ -32,11 +26,28 @@ type Trace struct {
 	// Dropped is called when a full mailbox or queue has dropped events.
 	Dropped func(Drop)
 	// Active is called when a topic gets its first subscriber, and Idle when it has lost its last one, by
-	// whatever cause: also when the collector took it and nobody publishes. For one bus these
+	// whatever cause: also when the collector took it and nobody publishes. A Trace that comes later is
+	// told first what is active already. For one bus these
 	// calls come one at a time and in order, so that a topic's Active and Idle take turns. The
 	// goroutine may be that of another subscriber or of the library. A call made
 	// within one of them is followed by its own Active or Idle when that has returned.
 	Active, Idle func(TopicInfo)
+	// PublishStart is called when an event is published, before anybody hears it. The context that it
+	// returns goes to the handlers, and to the other functions of this publish; it may be ctx itself. With
+	// several Traces, each gets what the one before returned.
+	PublishStart func(ctx context.Context, topic TopicInfo, event any) context.Context
+	// PublishEnd is called when the publish is over, also when a panic ends it, with what
+	// PublishContext returns.
+	PublishEnd func(ctx context.Context, topic TopicInfo, ran int, err error)
+	// HandleStart is called before each call of a handler, also of those that Async, Through, Via and timers
+	// make. The context that it returns goes to the handler, if that takes one, and to HandleEnd.
+	HandleStart func(ctx context.Context, sub SubscriptionInfo) context.Context
+	// HandleEnd is called when the handler has returned, with its error. Where it panicked or ended its
+	// goroutine, err says so.
+	HandleEnd func(ctx context.Context, sub SubscriptionInfo, err error)
+	// Unheard is called with an event that nobody was there to hear, or only subscribers that are
+	// paused. That a filter refused it does not make it unheard.
+	Unheard func(topic TopicInfo, event any)
 }
 
 // TopicInfo says which topic it is.
@@ -47,6 +58,9 @@ type TopicInfo struct {
 	Keys []any
 }
 
+// String returns the event type, and the keys in brackets.
+func (i TopicInfo) String() string { return core.TopicInfo(i).String() }
+
 // SubscriptionInfo says which subscription it is.
 type SubscriptionInfo struct {
 	Topic TopicInfo
@@ -55,331 +69,105 @@ type SubscriptionInfo struct {
 	// Label and Priority are what the options of that name said.
 	Label    string
 	Priority int
-	// Site is the file and line of the call that subscribed. It is known only on a bus
-	// with a Trace or a logger.
+	// Site is the file and line of the call that subscribed. It is known if at that time the bus was
+	// observed, or had a logger or WithSites.
 	Site string
+	// Heard says whether the handler has been called. It is known only for calls while the bus is
+	// observed, or has a logger or WithSites.
+	Heard bool
 }
 
 // Drop says what a full mailbox or queue has dropped.
 type Drop struct {
 	// Event is the event type.
 	Event reflect.Type
-	// Subscription is that of the mailbox. It is nil for a Queue and for a loop over Events.
+	// Subscription is that of the mailbox, or of the loop over Events. It is nil for a Queue.
 	Subscription *SubscriptionInfo
+	// Queue is the label of the Queue, empty if it has none.
+	Queue string
 	// Count is the number of events that were dropped now.
 	Count int
 	// Total is the number of events that the mailbox or queue has dropped so far.
 	Total int
 }
 
-// WithTrace has the bus call the functions of trace, which must not be changed afterwards. It makes a
-// publish look at each delivery separately; a bus without it pays nothing.
-func WithTrace(trace *Trace) BusOption {
+// Observe has the bus call the functions of trace from now on, until stop is called: any number of
+// traces, at any time. Subscriptions that were made before are told of too, but not by Subscribed. stop
+// does not wait for calls that are under way, and may be called again. trace must not be changed
+// meanwhile.
+//
+// While somebody observes, a publish looks at each delivery separately; a bus that nobody observes pays
+// nothing.
+func (b *Bus) Observe(trace *Trace) (stop func()) {
+	b.ready("Observe")
 	if trace == nil {
-		misuse("WithTrace", "nil Trace; leave the option out to trace nothing")
+		core.Misuse("Observe", "nil Trace; there is nothing to call")
 	}
-	return func(b *Bus) { b.traced().hooks = *trace }
+	return b.core.Observe(trace.observer())
 }
 
-// WithLogger reports to logger what a developer has to know: a subscriber that was collected
-// before it heard its first event, with the file and line of its Subscribe; panics of handlers;
-// errors of handlers that the publisher does not get; events that were dropped. It costs a
-// publish what WithTrace does.
-func WithLogger(logger *slog.Logger) BusOption {
-	if logger == nil {
-		misuse("WithLogger", "nil Logger; leave the option out, or use slog.Default()")
+// observer returns what the core calls in place of the trace's functions.
+func (t *Trace) observer() *core.Observer {
+	o := &core.Observer{}
+	if f := t.Subscribed; f != nil {
+		o.Subscribed = func(i core.Info) { f(subscriptionInfo(i)) }
 	}
-	return func(b *Bus) { b.traced().log = logger }
+	if f := t.Ended; f != nil {
+		o.Ended = func(i core.Info, cause core.State) { f(subscriptionInfo(i), State(cause)) }
+	}
+	if f := t.Panicked; f != nil {
+		o.Panicked = func(p *core.Panic) { f(panicError(p)) }
+	}
+	if f := t.Failed; f != nil {
+		o.Failed = func(e *core.Failure) { f((*HandlerError)(e)) }
+	}
+	if f := t.Dropped; f != nil {
+		o.Dropped = func(d core.Drop) { f(dropOf(d)) }
+	}
+	if f := t.Active; f != nil {
+		o.Active = func(i core.TopicInfo) { f(TopicInfo(i)) }
+	}
+	if f := t.Idle; f != nil {
+		o.Idle = func(i core.TopicInfo) { f(TopicInfo(i)) }
+	}
+	t.observePublishes(o)
+	return o
 }
 
-// tracer is what a bus with a Trace or a logger has more than others.
-type tracer struct {
-	hooks   Trace
-	log     *slog.Logger // nil without WithLogger
-	watcher watcher      // nil but for the buses of weakbustest
-
-	mu      sync.Mutex // comes after Topic.mu
-	moves   []turn     // to be told
-	pumping bool       // by somebody who is at it
-}
-
-// turn is a topic that became active or idle.
-type turn struct {
-	topic  TopicInfo
-	active bool
-}
-
-func (b *Bus) traced() *tracer {
-	if b.tracer == nil {
-		b.tracer = &tracer{}
-	}
-	return b.tracer
-}
-
-// info returns what a report calls the topic.
-func (t *Topic[E]) info() TopicInfo { return TopicInfo{reflect.TypeFor[E](), t.path()} }
-
-// moved notes that the topic got its first subscriber, or lost its last one. The caller holds
-// mu, which puts the moves of a topic in order, and calls pump afterwards.
-func (t *Topic[E]) moved(active bool) {
-	if t.bus == nil || t.bus.tracer == nil {
-		return
-	}
-	tr := t.bus.tracer
-	tr.mu.Lock()
-	defer tr.mu.Unlock()
-	tr.moves = append(tr.moves, turn{t.info(), active})
-}
-
-// pump tells the moves that were noted, unless somebody is telling them already.
-func (tr *tracer) pump() {
-	if tr == nil {
-		return
-	}
-	tr.mu.Lock()
-	if tr.pumping {
-		tr.mu.Unlock()
-		return
-	}
-	tr.pumping = true
-	defer func() { // also when a hook panics
-		tr.pumping = false
-		tr.mu.Unlock()
-	}()
-	for len(tr.moves) > 0 {
-		m := tr.moves[0]
-		tr.moves = tr.moves[1:]
-		tr.tell(m)
-	}
-	tr.moves = nil
-}
-
-// tell calls the hook without mu, which the caller holds.
-func (tr *tracer) tell(m turn) {
-	tr.mu.Unlock()
-	defer tr.mu.Lock() // also when the hook panics
-	hook := tr.hooks.Idle
-	if m.active {
-		hook = tr.hooks.Active
-	}
-	if hook != nil {
-		hook(m.topic)
-	}
-}
-
-// record is what a bus with a Trace or a logger knows of a subscription.
-type record struct {
-	tracer weak.Pointer[tracer] // its hooks may well refer to the bus
-	info   SubscriptionInfo     // without the keys, which the topic has
-	heard  atomic.Bool          // an event
-	told   atomic.Int32
-}
-
-// The stages of what was told of a subscription, which may end before Subscribe returns.
-const (
-	toldNothing = iota
-	toldSubscribed
-	toldEnded
-)
-
-// subscribed tells that the subscription was made.
-func (r *record) subscribed(sub *Subscription) {
-	if tr := r.tracer.Value(); tr != nil && tr.hooks.Subscribed != nil {
-		tr.hooks.Subscribed(r.describe(sub))
-	}
-	if !r.told.CompareAndSwap(toldNothing, toldSubscribed) {
-		r.tellEnded(sub) // it was early
-	}
-}
-
-// ended tells that the subscription has ended, unless Subscribed has to be told before.
-func (r *record) ended(sub *Subscription) {
-	if r.told.Swap(toldEnded) == toldSubscribed {
-		r.tellEnded(sub)
-	}
-}
-
-func (r *record) tellEnded(sub *Subscription) {
-	tr := r.tracer.Value()
-	if tr == nil {
-		return // the bus is gone
-	}
-	cause, info := State(sub.state.Load()&finalMask), r.describe(sub)
-	if tr.hooks.Ended != nil {
-		tr.hooks.Ended(info, cause)
-	}
-	if cause != Collected || r.heard.Load() {
-		return
-	}
-	if tr.watcher != nil {
-		tr.watcher.Unheard(info)
-	}
-	if tr.log != nil {
-		tr.log.Warn("weakbus: a subscriber was collected before it heard its first event; "+
-			"if that is too early, keep a reference to its receiver or Scope", attributes(&info)...)
-	}
-}
-
-// describe returns what reports say of the subscription.
-func (r *record) describe(sub *Subscription) SubscriptionInfo {
-	info := r.info
-	info.Topic.Keys = sub.origin.topic.path()
-	return info
-}
-
-func attributes(info *SubscriptionInfo) []any {
-	all := []any{"event", info.Topic.Event.String()}
-	if info.Topic.Keys != nil {
-		all = append(all, "keys", fmt.Sprint(info.Topic.Keys...))
-	}
-	all = append(all, "receiver", info.Receiver.String())
-	if info.Label != "" {
-		all = append(all, "label", info.Label)
-	}
-	if info.Site != "" {
-		all = append(all, "subscribed", info.Site)
-	}
-	return all
-}
-
-// packagePrefix begins the names of this package's functions, and testPrefix those of weakbustest,
-// which subscribes for others.
-var (
-	packagePrefix = reflect.TypeFor[Bus]().PkgPath() + "."
-	testPrefix    = reflect.TypeFor[Bus]().PkgPath() + "/weakbustest."
-)
-
-// callSite returns the file and line of the first caller outside these packages.
-func callSite() string {
-	var pcs [16]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for {
-		frame, more := frames.Next()
-		if !strings.HasPrefix(frame.Function, packagePrefix) && !strings.HasPrefix(frame.Function, testPrefix) {
-			return fmt.Sprintf("%s:%d", frame.File, frame.Line)
-		}
-		if !more {
-			return ""
+// observePublishes is observer for what concerns publishes and their handlers.
+func (t *Trace) observePublishes(o *core.Observer) {
+	if f := t.PublishStart; f != nil {
+		o.PublishStart = func(ctx context.Context, i core.TopicInfo, event any) context.Context {
+			return f(ctx, TopicInfo(i), event)
 		}
 	}
-}
-
-// recovered reports a panic of a handler that no publish called. It is to be deferred.
-func (t *Topic[E]) recovered(sub *Subscription, label string) {
-	if value := recover(); value != nil {
-		t.panicked(value, sub, label)
-	}
-}
-
-// panicked reports a recovered panic of a handler, and goes on with it unless OnPanic takes it.
-func (t *Topic[E]) panicked(value any, sub *Subscription, label string) {
-	err := &PanicError{
-		Value:    value,
-		Stack:    debug.Stack(),
-		Event:    reflect.TypeFor[E](),
-		Receiver: sub.anchor.receiver(),
-		Label:    label,
-	}
-	if tr := t.bus.tracer; tr != nil {
-		if tr.watcher != nil {
-			tr.watcher.Panicked(err)
-		}
-		if tr.hooks.Panicked != nil {
-			tr.hooks.Panicked(err)
-		}
-		if tr.log != nil {
-			tr.log.Error(err.Error(), "stack", string(err.Stack))
+	if f := t.PublishEnd; f != nil {
+		o.PublishEnd = func(ctx context.Context, i core.TopicInfo, ran int, err error) {
+			f(ctx, TopicInfo(i), ran, faceError(err))
 		}
 	}
-	if t.bus.onPanic == nil {
-		panic(value)
+	if f := t.HandleStart; f != nil {
+		o.HandleStart = func(ctx context.Context, i core.Info) context.Context { return f(ctx, subscriptionInfo(i)) }
 	}
-	t.bus.onPanic(err)
-}
-
-// failed reports the error of a handler. returned says that the publisher gets it too.
-func (b *Bus) failed(err error, returned bool) {
-	if b == nil || b.tracer == nil {
-		if !returned {
-			slog.Default().Error(err.Error())
-		}
-		return
+	if f := t.HandleEnd; f != nil {
+		o.HandleEnd = func(ctx context.Context, i core.Info, err error) { f(ctx, subscriptionInfo(i), faceError(err)) }
 	}
-	tr := b.tracer
-	var handler *HandlerError
-	told := errors.As(err, &handler) && tr.hooks.Failed != nil
-	if told {
-		tr.hooks.Failed(handler)
-	}
-	switch {
-	case returned:
-	case tr.log != nil:
-		tr.log.Error(err.Error())
-	case !told:
-		slog.Default().Error(err.Error())
+	if f := t.Unheard; f != nil {
+		o.Unheard = func(i core.TopicInfo, event any) { f(TopicInfo(i), event) }
 	}
 }
 
-// reportAll makes the errors known of a publish that does not return them.
-func (b *Bus) reportAll(o *outcome) {
-	for _, err := range o.errs {
-		b.failed(err, false)
+func subscriptionInfo(i core.Info) SubscriptionInfo {
+	return SubscriptionInfo{
+		Topic: TopicInfo(i.Topic), Receiver: i.Receiver, Label: i.Label, Priority: i.Priority, Site: i.Site, Heard: i.Heard,
 	}
 }
 
-// dropped reports what a mailbox has dropped.
-func (t *Topic[E]) dropped(sub *Subscription, n, total int) {
-	if t.bus == nil || t.bus.tracer == nil {
-		return
-	}
-	drop := Drop{Event: reflect.TypeFor[E](), Count: n, Total: total}
-	if r := sub.record(); r != nil {
-		info := r.describe(sub)
+func dropOf(d core.Drop) Drop {
+	drop := Drop{Event: d.Event, Queue: d.Queue, Count: d.Count, Total: d.Total}
+	if d.Subscription != nil {
+		info := subscriptionInfo(*d.Subscription)
 		drop.Subscription = &info
 	}
-	t.bus.tracer.dropped(drop)
-}
-
-func (tr *tracer) dropped(d Drop) {
-	if tr == nil {
-		return
-	}
-	if tr.watcher != nil {
-		tr.watcher.Dropped(d)
-	}
-	if tr.hooks.Dropped != nil {
-		tr.hooks.Dropped(d)
-	}
-	if tr.log == nil || !crossesPowerOfTen(d.Total-d.Count, d.Total) {
-		return
-	}
-	attrs := []any{"event", d.Event.String()}
-	if d.Subscription != nil {
-		attrs = attributes(d.Subscription)
-	}
-	tr.log.Warn("weakbus: events were dropped for want of room", append(attrs, "total", d.Total)...)
-}
-
-// crossesPowerOfTen reports whether a count has come to 1, 10, 100 and so on: often enough to
-// know of, and not so often as to drown the log.
-func crossesPowerOfTen(before, now int) bool {
-	for p := 1; p <= now; p *= 10 {
-		if before < p {
-			return true
-		}
-	}
-	return false
-}
-
-// stalled reports a publisher that waits for a mailbox.
-func (t *Topic[E]) stalled(sub *Subscription, label string) {
-	t.bus.stalled("a mailbox", who(reflect.TypeFor[E](), sub.anchor.receiver(), label))
-}
-
-func (b *Bus) stalled(what, who string) {
-	log := slog.Default()
-	if b != nil && b.tracer != nil && b.tracer.log != nil {
-		log = b.tracer.log
-	}
-	log.Warn(fmt.Sprintf("weakbus: %s: a publisher has waited %v for room in %s; does its handler publish to itself?", who, stalledAfter, what))
+	return drop
 }

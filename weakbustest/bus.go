@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/weakbus/weakbus"
-	"github.com/weakbus/weakbus/internal/fate"
+	"github.com/weakbus/weakbus/internal/testhook"
 )
 
 // Option changes what NewBus makes, or what it lets pass.
@@ -61,7 +61,8 @@ func NewBus(t testing.TB, opts ...Option) *weakbus.Bus {
 		}
 	}
 	bus := weakbus.New(w.allow.bus...)
-	fate.Opened().Watch(bus, w)
+	bus.Observe(&weakbus.Trace{Panicked: w.panicked, Dropped: w.droppedSome})
+	testhook.Get().Early(bus, func(info any) { w.collectedEarly(info.(weakbus.SubscriptionInfo)) })
 	t.Cleanup(func() {
 		bus.Stats() // notices what was collected
 		err := bus.Close()
@@ -85,8 +86,8 @@ type watcher struct {
 // dropper is who has dropped events.
 type dropper string
 
-// Panicked is called by the bus.
-func (w *watcher) Panicked(err *weakbus.PanicError) {
+// panicked is told of a panic of a handler.
+func (w *watcher) panicked(err *weakbus.PanicError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.over && !w.allow.panics {
@@ -94,8 +95,8 @@ func (w *watcher) Panicked(err *weakbus.PanicError) {
 	}
 }
 
-// Dropped is called by the bus.
-func (w *watcher) Dropped(d weakbus.Drop) {
+// droppedSome is told of events that were dropped.
+func (w *watcher) droppedSome(d weakbus.Drop) {
 	who := dropper(fmt.Sprintf("a queue, or a loop over Events, of %v", d.Event))
 	if d.Subscription != nil {
 		who = dropper("the mailbox of " + describe(d.Subscription))
@@ -107,8 +108,9 @@ func (w *watcher) Dropped(d weakbus.Drop) {
 	}
 }
 
-// Unheard is called by the bus, also on a goroutine of the library.
-func (w *watcher) Unheard(info weakbus.SubscriptionInfo) {
+// collectedEarly is told, also on a goroutine of the library, of a subscriber that was collected before
+// it heard its first event.
+func (w *watcher) collectedEarly(info weakbus.SubscriptionInfo) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.early = append(w.early, info)

@@ -2,7 +2,7 @@ package weakbustest
 
 import (
 	"github.com/weakbus/weakbus"
-	"github.com/weakbus/weakbus/internal/fate"
+	"github.com/weakbus/weakbus/internal/testhook"
 )
 
 // Expire ends sub exactly as if its receiver had been collected at this moment, and reports
@@ -22,5 +22,5 @@ func Expire(sub *weakbus.Subscription) bool {
 	if sub == nil {
 		panic("weakbustest: Expire: nil Subscription; pass what Subscribe returned")
 	}
-	return fate.Opened().Expire(sub)
+	return testhook.Get().Expire(sub)
 }

@@ -1,0 +1,261 @@
+package core
+
+import (
+	"context"
+	"sync/atomic"
+	"weak"
+)
+
+// Executor runs task somewhere else or later: once, or not at all.
+type Executor func(task func())
+
+// Guard is the handler of one subscription, and the options that a delivery has to look at. What
+// depends on the event type is in values of type any; functions in there take no allocation.
+type Guard struct {
+	handle any      // func(recv any, ctx context.Context, event E) error
+	filter any      // func(E) bool; nil: all pass
+	via    Executor // nil without Via
+	lane   *lane    // in a mailbox; nil without Async and Through
+	gate   *gate    // nil without Replay and CatchUp
+	pace   *pace    // nil without Coalesce, Debounce and Throttle
+	once   bool
+	spent  atomic.Bool // Once has run after the bus was closed
+
+	topic weak.Pointer[Topic] // for calls that no publish makes; they must not keep it alive
+}
+
+// guardedOps are those of all guarded handlers, whatever their types. Cells are guards.
+var guardedOps = &Ops{
+	Room: func(n int) any {
+		guards := make([]*Guard, n)
+		return &guards
+	},
+	Put:  func(c *Chunk, i int, handler any) { c.setGuard(i, handler.(*Guard)) },
+	Move: func(dst, src *Chunk, to, from int) { dst.setGuard(to, src.guard(from)) },
+	Upgrade: func(s *Snapshot, c *Chunk, n int) {
+		recv := make([]any, n)
+		for i := range recv {
+			if recv[i] = c.Slots[i].value(); recv[i] == nil {
+				s.Missed(c.Slots[i])
+			}
+		}
+		s.Add(c, n, nil)
+		s.Segments[len(s.Segments)-1].recv = recv
+	},
+}
+
+func (c *Chunk) guard(i int) *Guard {
+	if g, ok := c.Cells.(*Guard); ok {
+		return g
+	}
+	return (*c.Cells.(*[]*Guard))[i]
+}
+
+func (c *Chunk) setGuard(i int, g *Guard) {
+	if len(c.Slots) == 1 {
+		c.Cells = g
+	} else {
+		(*c.Cells.(*[]*Guard))[i] = g
+	}
+}
+
+// call delivers to guarded subscriber i of the segment.
+func (g *Segment) call(t *Topic, i int, ctx context.Context, h *Hand) (ran bool, err error) {
+	e := g.entry(i)
+	var recv any
+	if g.recv != nil {
+		recv = g.recv[i]
+	} else if recv = e.value(); recv == nil {
+		e.Gone()
+	}
+	if recv == nil {
+		return false, nil
+	}
+	return g.Chunk.guard(i).publish(t, e, recv, ctx, h)
+}
+
+// publish calls the handler, or sees to it that it is called later, unless an option or the state
+// forbids it.
+func (g *Guard) publish(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand) (ran bool, err error) {
+	w := e.state.Load()
+	if w&finalMask != 0 || w != 0 && g.gate == nil || e.expired() {
+		return false, nil
+	}
+	if g.filter != nil {
+		if ok, _ := h.Do(Pass, g.filter, nil, nil); !ok || e.final() {
+			return false, nil // refused, or ended while the filter ran
+		}
+	}
+	switch {
+	case g.lane == nil && g.pace == nil:
+	case !e.Active() && (g.gate == nil || !g.gate.catchUp):
+		return false, nil
+	case g.pace != nil:
+		return g.pace.put(t, g, e, recv, ctx, h)
+	default:
+		return g.lane.put(t, recv, ctx, h) // in order; its gate comes behind it
+	}
+	seq := g.stamp()
+	if !e.Active() && (g.gate == nil || !g.gate.hold(e, h, false, seq)) {
+		return false, nil
+	}
+	if g.via != nil {
+		g.via(g.task(e, letter{event: h.keep(), ctx: lasting(ctx), seq: seq}))
+		return true, nil
+	}
+	return g.perform(t, e, recv, ctx, h, 0)
+}
+
+// keep keeps the event of a hand.
+func (h *Hand) keep() Parcel {
+	var p Parcel
+	_, _ = h.Do(Keep, &p, nil, nil)
+	return p
+}
+
+// perform calls the handler of a subscription in state from.
+func (g *Guard) perform(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand, from uint32) (ran bool, err error) {
+	if g.once {
+		if from == uint32(Closed) {
+			if g.spent.Swap(true) {
+				return false, nil
+			}
+		} else if !e.state.CompareAndSwap(from, from|uint32(Spent)) {
+			return false, nil // another publish was first, or it was paused
+		} else {
+			defer e.settle() // after the call: it lets go of a SubscribeFunc's function
+		}
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if observers := t.Bus.observers(); observers != nil {
+		return true, g.performObserved(observers, t, e, recv, ctx, h)
+	}
+	if _, err := h.Do(Call, g.handle, recv, ctx); err != nil {
+		return true, t.failure(err, e, h)
+	}
+	return true, nil
+}
+
+// letter is an event on its way to one subscriber, outside a publish.
+type letter struct {
+	guard *Guard
+	entry *Entry
+	topic *Topic
+	recv  any
+	event Parcel // nil where a Store has it
+	ctx   context.Context
+	seq   uint64 // the order of publishing; 0 without a gate
+	raw   bool   // the filter has not seen it
+	post  bool   // it goes into the mailbox
+}
+
+// task returns what Via hands to the executor.
+func (g *Guard) task(e *Entry, l letter) func() {
+	return func() {
+		t, recv := g.topic.Value(), e.value()
+		switch {
+		case recv == nil:
+			e.Gone()
+		case t != nil:
+			l.guard, l.entry, l.topic, l.recv = g, e, t, recv
+			l.deliver()
+		}
+	}
+}
+
+// deliver delivers a letter that has its event with it.
+func (l letter) deliver() { l.event(&Job{letter: &l}) }
+
+// attempt is one call of the handler outside a publish. Its errors and panics are reported as in
+// Publish.
+func (l *letter) attempt(h *Hand) {
+	g, e, t := l.guard, l.entry, l.topic
+	if l.post {
+		_, _ = g.lane.put(t, l.recv, l.ctx, h)
+		return
+	}
+	if calls := e.kind.ledger.calls.Load(); calls != nil { // before the state is looked at; see CloseWait
+		call := calls.Enter()
+		defer call.Leave()
+	}
+	if t.Bus.guarded() {
+		defer t.recovered(e, h)
+	}
+	for {
+		from, ok := l.admits(h)
+		if !ok || e.expired() {
+			return
+		}
+		if l.raw && g.filter != nil {
+			pass, _ := h.Do(Pass, g.filter, nil, nil)
+			if !pass {
+				return
+			}
+			if l.raw = false; !g.mayRun(e.state.Load()) {
+				continue // a pause, or the end, came while the filter ran
+			}
+		}
+		if _, err := g.perform(t, e, l.recv, l.ctx, h, from); err != nil {
+			t.Bus.failed(err, false)
+		}
+		return
+	}
+}
+
+// admits reports whether the handler may be called now that the event has its turn, and in which
+// state that finds the subscription. An event that a pause met goes to the gate; one that a pause
+// did not meet makes older ones there pointless.
+func (l *letter) admits(h *Hand) (from uint32, ok bool) {
+	g := l.guard
+	for {
+		switch from := l.entry.state.Load(); {
+		case g.mayRun(from):
+			if g.gate != nil && l.seq > 0 {
+				g.gate.supersede(l.seq)
+			}
+			return from, true
+		case from&finalMask != 0 || g.gate == nil || !g.gate.hold(l.entry, h, l.raw, l.seq):
+			return from, false
+		}
+	}
+}
+
+// mayRun reports whether the handler may be called in state w, for an event that was accepted
+// before: by a mailbox also when the bus was closed meanwhile.
+func (g *Guard) mayRun(w uint32) bool {
+	return w == 0 || w == catchingUp || w == uint32(Closed) && g.lane != nil
+}
+
+// stamp returns the next number in the order of publishing, for those who need one.
+func (g *Guard) stamp() uint64 {
+	if g.gate == nil {
+		return 0
+	}
+	return g.gate.last.Add(1)
+}
+
+// ended tells the guard that its subscription has ended, and reports whether it is busy: with events
+// that a mailbox accepted before the bus was closed.
+func (g *Guard) ended(e *Entry, cause State) (busy bool) {
+	if g.lane != nil {
+		busy = g.lane.end(cause)
+	}
+	if g.pace != nil {
+		g.pace.stop(cause)
+	}
+	if g.gate != nil && !busy {
+		g.gate.clear()
+	}
+	return busy
+}
+
+// lasting returns the context to hand to a handler that may run after the publish: with the values
+// of ctx, but not cancelled with it.
+func lasting(ctx context.Context) context.Context {
+	if ctx == nil || ctx.Done() == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}

@@ -1,0 +1,280 @@
+package core
+
+import (
+	"slices"
+	"weak"
+
+	"github.com/weakbus/weakbus/internal/grace"
+)
+
+// List is the subscribers of a topic at one moment, in the order of delivery. It is immutable.
+type List struct {
+	snapshot weak.Pointer[Snapshot] // the only reference to it between publishes; see S1
+	N        int                    // subscribers in all
+	Mode     uint32                 // the topic's, so that a publish finds it here
+	last     int32                  // slots of the last chunk that belong to this list
+	Clean    uint64                 // the epoch at which all were active; 0: at none
+	first    *Chunk
+	chunks   []*Chunk
+
+	joints     int    // neighbouring chunks that a compaction would join
+	generation uint64 // appending keeps it, anything else starts a new one
+	added      uint64 // how many were ever added to the topic; a compaction adds none
+}
+
+// First returns the first chunk.
+func (l *List) First() *Chunk { return l.first }
+
+// Snapshot returns the snapshot of the list, if it has one that paid for itself.
+func (l *List) Snapshot() *Snapshot {
+	s := l.snapshot.Value()
+	if s == nil || !s.paid.Load() {
+		return nil
+	}
+	return s
+}
+
+// upTo returns how many slots of chunk k belong to the list.
+func (l *List) upTo(k int) int {
+	if k == len(l.chunks)-1 {
+		return int(l.last)
+	}
+	return l.chunks[k].size()
+}
+
+// each calls do for each subscriber.
+func (l *List) each(do func(e *Entry)) {
+	if l == nil {
+		return
+	}
+	for k, c := range l.chunks {
+		for _, e := range c.Slots[:l.upTo(k)] {
+			do(e)
+		}
+	}
+}
+
+// someActive reports whether a subscriber is neither paused nor has ended.
+func (l *List) someActive() bool {
+	for k, c := range l.chunks {
+		for _, e := range c.Slots[:l.upTo(k)] {
+			if e.state.Load()&^catchingUp == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// position returns where a chunk of priority prio belongs: behind all of the same or higher.
+func (l *List) position(prio int) int {
+	at := len(l.chunks)
+	for at > 0 && l.chunks[at-1].prio < prio {
+		at--
+	}
+	return at
+}
+
+// add puts a subscriber into the list and reports whether the topic was open. At the end of the
+// list that is an append into spare capacity, in front of lower priorities it is a copy. With
+// scoped, publishes are counted from now on: e is under a scope, which may wait for them.
+func (t *Topic) add(prio int, e *Entry, handler any, scoped bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	l, ops := t.ledger, e.kind.ops
+	if scoped {
+		if l.calls.Load() == nil {
+			l.calls.Store(new(grace.Domain))
+		}
+		t.setMode(Counted)
+	}
+	next := t.extended()
+	at := next.position(prio)
+	var before *Chunk // of the same sort and priority, to put e behind
+	if at > 0 && next.chunks[at-1].prio == prio && next.chunks[at-1].ops == ops {
+		before = next.chunks[at-1]
+	}
+	switch {
+	case at < len(next.chunks): // a chunk in mid-list cannot grow in place: see S7
+		next.insert(l, at, prio, before, e, handler)
+	case before != nil && before.size() < len(before.Slots):
+		before.push(e, handler)
+		next.last++
+	default:
+		room := 1
+		if before != nil {
+			room = next.roomAfter(before.size())
+		}
+		c := newChunk(l, ops, prio, room)
+		c.push(e, handler)
+		next.chunks, next.last = append(next.chunks, c), 1
+	}
+	next.first = next.chunks[0]
+	if !e.Active() {
+		l.epoch.Add(1) // born paused: no epoch before this one is clean
+	}
+	next.N++
+	next.added++
+	l.size.Store(int64(next.N))
+	t.head.Store(next)
+	t.check()
+	return true
+}
+
+// extended returns a copy of the list to add a subscriber to. The caller holds mu.
+func (t *Topic) extended() *List {
+	next := new(List)
+	if l := t.head.Load(); l != nil {
+		*next = *l
+	} else {
+		next.Clean, next.Mode = t.ledger.epoch.Load(), t.mode.Load()&^known
+		next.generation, next.added = t.generation+1, t.added
+		t.moved(true)
+	}
+	return next
+}
+
+// roomAfter returns how many slots to make behind a chunk of size.
+func (l *List) roomAfter(size int) int {
+	room := min(2*size, maxChunk)
+	if room+size <= maxChunk {
+		l.joints++
+	}
+	return room
+}
+
+// insert puts e into the middle of l, at the place of chunk at.
+func (l *List) insert(of *ledger, at, prio int, before *Chunk, e *Entry, handler any) {
+	l.chunks = slices.Clone(l.chunks)
+	if before != nil && before.size() < maxChunk {
+		c := newChunk(of, e.kind.ops, prio, before.size()+1)
+		for i := range before.size() {
+			c.take(before, i)
+		}
+		c.push(e, handler)
+		l.chunks[at-1] = c
+	} else {
+		c := newChunk(of, e.kind.ops, prio, 1)
+		c.push(e, handler)
+		l.chunks = slices.Insert(l.chunks, at, c)
+	}
+	l.generation++
+	l.snapshot = weak.Pointer[Snapshot]{}
+}
+
+// sampleDead examines the next n subscribers, round robin, for receivers that were collected. With
+// two for each that is added, a topic that nobody publishes holds at most as many dead subscribers
+// as live ones, and a few.
+func (t *Topic) sampleDead(n int) {
+	l := t.head.Load()
+	if l == nil {
+		return
+	}
+	for range min(n, l.N) {
+		at := t.cursor.Load()
+		k, i := int(at>>32), int(uint32(at))
+		if k >= len(l.chunks) {
+			k, i = 0, 0
+		}
+		if i < l.upTo(k) {
+			l.chunks[k].Slots[i].Examine()
+		}
+		if i++; i >= l.upTo(k) {
+			k, i = k+1, 0
+		}
+		t.cursor.Store(uint64(k)<<32 | uint64(i))
+	}
+	if t.ledger.ended.Load()*2 >= t.ledger.size.Load() {
+		t.compact()
+	}
+}
+
+// compact removes what ended from the list. Its cost is paid for by the ends that it removes, or by
+// the weak walk that it follows.
+func (t *Topic) compact() {
+	if t.ledger.ended.Load() > 0 {
+		t.tidy()
+	}
+}
+
+// tidy is compact, and joins chunks that the list's growth left small.
+func (t *Topic) tidy() {
+	if t.rewrite() {
+		t.emptied()
+	}
+}
+
+// rewrite replaces the list by one of those that have not ended, and reports whether that left none.
+func (t *Topic) rewrite() (emptied bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.head.Load()
+	if l == nil {
+		return false
+	}
+	clean := t.ledger.epoch.Load() // before the states are looked at
+	k := compaction{ledger: t.ledger}
+	for i, c := range l.chunks {
+		k.move(c, l.upTo(i))
+	}
+	if k.paused {
+		clean = 0
+	}
+	t.cursor.Store(0)
+	t.ledger.ended.Add(int64(-k.removed))
+	t.ledger.size.Store(int64(k.kept))
+	if k.kept == 0 {
+		t.clearHead(l)
+		return true
+	}
+	t.head.Store(&List{
+		first:      k.chunks[0],
+		chunks:     k.chunks,
+		last:       int32(k.chunks[len(k.chunks)-1].size()),
+		N:          k.kept,
+		Clean:      clean,
+		generation: l.generation + 1,
+		added:      l.added,
+		Mode:       l.Mode,
+	})
+	t.check()
+	return false
+}
+
+// clearHead leaves the topic without subscribers; l was its list. The caller holds mu.
+func (t *Topic) clearHead(l *List) {
+	t.moved(false) // first: an empty sub-topic may be replaced at once
+	t.mode.Store(t.mode.Load() &^ Counted)
+	t.generation, t.added = l.generation, l.added
+	t.head.Store(nil)
+}
+
+// Len returns the number of live subscriptions, and removes those that it finds to have ended.
+func (t *Topic) Len() int { return t.current().prune() }
+
+// prune examines every subscriber, those of sub-topics included, compacts, and returns how many are
+// left of its own.
+func (t *Topic) prune() (live int) {
+	if ks := t.keys.Load(); ks != nil {
+		ks.each(func(b *Branch) {
+			if b.keyDied() {
+				b.topic.expire()
+			}
+			b.topic.prune()
+		})
+	}
+	l := t.head.Load()
+	if l == nil {
+		return 0
+	}
+	l.each(func(e *Entry) {
+		if e.Examine() {
+			live++
+		}
+	})
+	t.compact()
+	return live
+}

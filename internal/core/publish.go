@@ -1,0 +1,431 @@
+package core
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/weakbus/weakbus/internal/grace"
+)
+
+// Hand is an event whose type the core does not know, in the hand of whoever publishes it. It is
+// made of functions on that goroutine's stack and must not be kept: what is to be delivered later is
+// pushed into a Store, or kept as a Parcel.
+//
+// No function of the core may hand it to a function that is called dynamically: that would move it,
+// and the event, to the heap.
+type Hand struct {
+	// Box returns the event as a value of type any.
+	Box func() any
+	// Run has a chunk's loop deliver it, and returns how many handlers that called.
+	Run func(run any, c *Chunk, w *Watch, clean uint64, from, to int) int
+	// Do does something else with the event; see Op.
+	Do func(op Op, to, recv any, ctx context.Context) (ok bool, err error)
+}
+
+// Op is what Hand.Do does with the event.
+type Op uint8
+
+const (
+	Pass Op = iota // to is a filter: reports whether it lets the event through
+	Call           // to is a guarded handler: calls it with recv
+	Push           // to is a Store: pushes the event, with recv as its note
+	Keep           // to is a *Parcel: keeps the event there
+	Tell           // to is a tap's function: calls it
+	Put            // to is a retained event's place: puts it there
+)
+
+// Parcel is an event that was kept: it has a job done with the event.
+type Parcel func(*Job)
+
+// Job is what is to be done with an event, and what became of it.
+type Job struct {
+	Outcome
+	Topic    *Topic
+	Returned bool      // the publisher gets the errors that there are
+	List     *List     // nil: route the event to all that it reaches
+	Snapshot *Snapshot // with List: go on with subscriber I of segment K of it
+	K, I     int
+	letter   *letter // one delivery that a publish left for later
+}
+
+// Outcome is what becomes of one publish, at all the topics that it reaches.
+type Outcome struct {
+	Ctx     context.Context // nil: there is none to look at
+	Strict  bool            // the publisher gets the errors
+	Ran     int
+	Errs    []error
+	over    bool // the event was stopped, or ctx is done: nobody else is to be called
+	leg     Leg  // of an Update: the topic's own, loaded when the event was kept
+	reached bool // somebody was there who was not paused; noted only while somebody observes
+}
+
+// Report makes the errors known of a publish that does not return them.
+func (j *Job) Report() {
+	if j.leg.List != nil && j.leg.call != (grace.Call{}) { // a panic came before it was delivered to
+		j.leg.call.Leave()
+	}
+	if len(j.Errs) > 0 {
+		j.ReportTo(j.Topic.Bus)
+	}
+}
+
+// ReportTo is Report for a job without a topic.
+func (j *Job) ReportTo(b *Bus) {
+	for _, err := range j.Errs {
+		b.failed(err, false)
+	}
+}
+
+// Do does the job, and leaves what became of it in its Outcome.
+func (j *Job) Do(h *Hand) {
+	switch {
+	case j.letter != nil:
+		j.letter.attempt(h)
+	case j.Snapshot != nil:
+		j.Topic.finish(&j.Outcome, j.List, j.Snapshot, j.K, j.I, h)
+	case j.List != nil:
+		j.Topic.level(&j.Outcome, j.List, h)
+	default:
+		j.Topic.route(&j.Outcome, h)
+	}
+}
+
+// Leg is a topic that a publish reaches, with the list that it had when the publish began: what is
+// subscribed by a handler, on whatever level, hears the next event. See K2.
+type Leg struct {
+	Topic *Topic
+	List  *List
+	call  grace.Call // in progress, if the topic is counted
+}
+
+// boxedLeg is a leg whose topic is of an interface that the event implements.
+type boxedLeg struct {
+	Leg
+	event any
+}
+
+// Leave tells that the calls of legs are over.
+func Leave(legs []Leg) {
+	for i := range legs {
+		if legs[i].call != (grace.Call{}) {
+			legs[i].call.Leave()
+		}
+	}
+}
+
+func leaveBoxed(legs []boxedLeg) {
+	for i := range legs {
+		if legs[i].call != (grace.Call{}) {
+			legs[i].call.Leave()
+		}
+	}
+}
+
+// Legs appends the legs of a publish to t, and reports whether typed loops will do for all of them:
+// where nothing is to be looked at between two deliveries, no event is retained, and no topic of
+// another event type hears it. Else it appends none.
+func (t *Topic) Legs(legs []Leg) (all []Leg, simple bool) {
+	for u := t; ; u = u.Branch.parent {
+		c := u.current()
+		if c.mode.Load()&Careful != 0 || c.kept.Load() != nil {
+			return legs, false
+		}
+		if u.Branch == nil {
+			if u.mode.Load()&Routed != 0 && (u.listeners.Load() != nil || u.taps.Load() != nil || u.isInterface() || u.Bus.observed()) {
+				return legs, false
+			}
+			break
+		}
+	}
+	for u := t; ; u = u.Branch.parent {
+		legs = u.current().leg(legs)
+		if u.Branch == nil {
+			return legs, true
+		}
+	}
+}
+
+// leg appends the leg of t itself, if anybody is subscribed.
+func (t *Topic) leg(legs []Leg) []Leg {
+	l := t.head.Load()
+	if l == nil {
+		return legs
+	}
+	leg := Leg{Topic: t}
+	if l.Mode&Counted != 0 {
+		leg.call = t.enter()
+		l = t.head.Load() // what is loaded from here on is counted
+	}
+	if leg.List = l; l == nil {
+		leg.call.Leave()
+		return legs
+	}
+	return append(legs, leg)
+}
+
+// isInterface reports whether events of the topic go by their dynamic type.
+func (t *Topic) isInterface() bool {
+	return t.Bus != nil && t.typ != nil && t.typ.Event.Kind() == reflect.Interface
+}
+
+// route publishes an event to t and to whatever else it reaches: the parents of a keyed sub-topic,
+// and the interface topics of the bus. Each of them is a level, with an order of its own.
+func (t *Topic) route(o *Outcome, h *Hand) {
+	switch {
+	case t.isInterface():
+		t.Bus.PublishAny(o, h.Box())
+	case t.Bus.observed():
+		t.routeObserved(o, h)
+	default:
+		t.tap(o, h)
+		t.deliverLegs(o, h)
+	}
+}
+
+func (t *Topic) deliverLegs(o *Outcome, h *Hand) {
+	var (
+		nearRoom [4]Leg
+		farRoom  [4]boxedLeg
+		near     = nearRoom[:0]
+		far      = farRoom[:0]
+	)
+	for ; t.Branch != nil; t = t.Branch.parent {
+		near = t.current().begin(o, near, h)
+	}
+	near = t.begin(o, near, h)
+	if listeners := t.listeners.Load(); listeners != nil {
+		far = addListeners(far, *listeners, h)
+	}
+	defer Leave(near)
+	defer leaveBoxed(far)
+	if t.Bus.observed() {
+		o.reached = reached(near, far)
+	}
+	for i := range near {
+		if o.over {
+			return
+		}
+		near[i].Topic.level(o, near[i].List, h)
+	}
+	o.run(far)
+}
+
+// run delivers to legs of other event types.
+func (o *Outcome) run(legs []boxedLeg) {
+	for i := range legs {
+		if o.over {
+			return
+		}
+		o.runBoxed(&legs[i])
+	}
+}
+
+// runBoxed delivers to one leg. The job is a copy, or the outcome would move to the heap; it is
+// copied back also when a handler panics.
+func (o *Outcome) runBoxed(leg *boxedLeg) {
+	j := &Job{Outcome: *o, Topic: leg.Topic, List: leg.List}
+	defer func() { *o = j.Outcome }()
+	leg.Topic.typ.Deliver(j, leg.event)
+}
+
+// begin adds a leg for t's own subscribers, if there are any, and keeps the event if t does.
+func (t *Topic) begin(o *Outcome, legs []Leg, h *Hand) []Leg {
+	if o.leg.Topic == t {
+		if o.leg.List != nil {
+			legs = append(legs, o.leg)
+		}
+		o.leg = Leg{}
+		return legs
+	}
+	if kept := t.kept.Load(); kept != nil {
+		kept.mu.Lock()
+		defer kept.mu.Unlock()
+		if t.Bus == nil || !t.Bus.closed.Load() {
+			_, _ = h.Do(Put, kept.place, nil, nil)
+		}
+	}
+	return t.leg(legs)
+}
+
+// reached reports whether a list has anybody who is not paused.
+func reached(near []Leg, far []boxedLeg) bool {
+	for i := range near {
+		if near[i].List.someActive() {
+			return true
+		}
+	}
+	for i := range far {
+		if far[i].List.someActive() {
+			return true
+		}
+	}
+	return false
+}
+
+// addListeners adds legs for the topics of interfaces. The event is boxed once for all, and only if
+// somebody hears it.
+func addListeners(legs []boxedLeg, topics []*Topic, h *Hand) []boxedLeg {
+	var boxed any
+	for _, t := range topics {
+		if t.head.Load() == nil && t.kept.Load() == nil {
+			continue
+		}
+		if boxed == nil {
+			boxed = h.Box()
+		}
+		legs = t.beginBoxed(legs, boxed)
+	}
+	return legs
+}
+
+// beginBoxed is begin for an event of a dynamic type.
+func (t *Topic) beginBoxed(legs []boxedLeg, event any) []boxedLeg {
+	if kept := t.kept.Load(); kept != nil {
+		kept.mu.Lock()
+		defer kept.mu.Unlock()
+		if !t.Bus.closed.Load() {
+			kept.put(event)
+		}
+	}
+	var room [1]Leg
+	for _, leg := range t.leg(room[:0]) {
+		legs = append(legs, boxedLeg{leg, event})
+	}
+	return legs
+}
+
+// level publishes an event to the subscribers in a list of t.
+func (t *Topic) level(o *Outcome, l *List, h *Hand) {
+	var stop Stopper
+	if t.typ.stoppable {
+		stop = stopperOf(h.Box())
+	}
+	if o.Ctx == nil && stop == nil && !t.Bus.guarded() {
+		t.deliver(o, l, h)
+		return
+	}
+	t.watch(o, l, stop, h)
+}
+
+// deliver calls the handlers of a list where nothing is to be looked at between two of them.
+// Package weakbus has the same for events whose type it knows.
+func (t *Topic) deliver(o *Outcome, l *List, h *Hand) {
+	l, s := t.strong(l)
+	t.finish(o, l, s, 0, 0, h)
+}
+
+// finish calls the handlers of a list from subscriber i of segment k of the snapshot on, if there is
+// one.
+func (t *Topic) finish(o *Outcome, l *List, s *Snapshot, k, i int, h *Hand) {
+	if s != nil {
+		for ; k < len(s.Segments); k, i = k+1, 0 {
+			t.segment(o, &s.Segments[k], s.Clean, i, s.Segments[k].N, h)
+		}
+		if k, i = s.chunks-1, s.last; l.N == s.n {
+			k = len(l.chunks)
+		}
+	}
+	for ; k < len(l.chunks); k, i = k+1, 0 {
+		g := l.chunks[k].segment(l.upTo(k))
+		t.segment(o, &g, l.Clean, i, g.N, h)
+	}
+	t.done(l, s)
+}
+
+// done tidies up after a publish.
+func (t *Topic) done(l *List, s *Snapshot) {
+	if s == nil {
+		t.compact()
+	} else if !s.Fresh(l) {
+		t.charge(l, s)
+	}
+}
+
+// segment calls the handlers of subscribers [from, to) of g, at full speed where it can.
+func (t *Topic) segment(o *Outcome, g *Segment, clean uint64, from, to int, h *Hand) {
+	if g.Run == nil {
+		for i := from; i < to; i++ {
+			ran, err := g.call(t, i, o.Ctx, h)
+			if ran {
+				o.Ran++
+			}
+			if err != nil {
+				t.Bus.failed(err, false)
+			}
+		}
+		return
+	}
+	n := h.Run(g.Run, g.Chunk, nil, clean, from, to)
+	o.Ran += n
+	if from += n; from < to {
+		o.Ran += t.slowly(g, nil, from, to, h)
+	}
+}
+
+// lookAhead is how many states slowly looks at before it calls the first of their handlers.
+const lookAhead = 64
+
+// slowly calls handlers where states have changed. Loads of states that no call separates overlap,
+// which takes a fraction of the time of a look before each call; a state that changes after the
+// look is noticed by its epoch.
+func (t *Topic) slowly(g *Segment, w *Watch, from, to int, h *Hand) (ran int) {
+	for from < to {
+		clean := t.ledger.epoch.Load() // before the states are looked at
+		end := from + g.active(from, min(from+lookAhead, to))
+		n := 0
+		if end > from {
+			n = h.Run(g.Run, g.Chunk, w, clean, from, end)
+		}
+		ran += n
+		if w != nil && w.over {
+			return ran
+		}
+		if from += n; n == 0 && from < to && !g.again(from) {
+			from++
+		}
+	}
+	return ran
+}
+
+// again reports whether subscriber i, which was not called, is to be tried again: because another
+// one's state has changed, and not its own.
+func (g *Segment) again(i int) bool {
+	e := g.entry(i)
+	return e.Active() && e.Examine()
+}
+
+// Stopper is what the core looks for in an event.
+type Stopper interface{ Stopped() bool }
+
+var stopperType = reflect.TypeFor[Stopper]()
+
+// stopperOf returns the event as a stopper, or nil if it is none.
+func stopperOf(event any) Stopper {
+	s, ok := event.(Stopper)
+	if !ok {
+		return nil
+	}
+	if v := reflect.ValueOf(event); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil
+	}
+	return s
+}
+
+// Open begins a publish that returns the errors of handlers, or says why there is none.
+func (j *Job) Open(ctx context.Context) error {
+	if b := j.Topic.Bus; b != nil && b.closed.Load() {
+		return ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j.Ctx, j.Strict = ctx, true
+	return nil
+}
+
+// Close tells observers the errors, and everybody if a panic took them from the publisher.
+func (j *Job) Close() {
+	for _, err := range j.Errs {
+		j.Topic.Bus.failed(err, j.Returned)
+	}
+}

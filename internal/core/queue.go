@@ -1,0 +1,324 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"sync/atomic"
+	"weak"
+
+	"github.com/weakbus/weakbus/internal/ring"
+)
+
+// The errors of package weakbus that the core returns.
+var (
+	ErrClosed = errors.New("weakbus: bus is closed")
+	ErrFull   = errors.New("weakbus: queue is full")
+)
+
+// Queue is events of any type that wait to be published; see Q1.
+type Queue struct {
+	line
+	Bus      *Bus
+	Label    string
+	Wake     func() // nil: nobody asked
+	lanes    atomic.Pointer[byType]
+	draining atomic.Bool   // somebody owns out, and the consumer's side of each lane
+	closed   bool          // guarded by mu
+	wake     chan struct{} // for Run
+	sleepers int           // how many of those wait
+
+	out ring.Ring[*lane] // the order of the events that a drain took
+}
+
+// queueCapacity is the default capacity of a queue; see ADR 7.
+const queueCapacity = 65_536
+
+// Init makes the queue ready; opts configure it.
+func (q *Queue) Init(b *Bus) {
+	q.Bus, q.capacity, q.overflow = b, queueCapacity, DropNewest
+	q.wake = make(chan struct{}, 1)
+	q.lanes.Store(&byType{})
+}
+
+// Register has the bus know of the queue.
+func (q *Queue) Register() { q.Bus.addQueue(weak.Make(q)) }
+
+// Limit sets the capacity.
+func (q *Queue) Limit(capacity int) { q.capacity = capacity }
+
+// WhenFull sets the policy.
+func (q *Queue) WhenFull(o Overflow) { q.overflow = o }
+
+// Few returns the stores of the first event types, for those who know the type to look for theirs.
+func (q *Queue) Few() []any { return q.lanes.Load().few }
+
+// Lane is the place of one event type in the queue.
+type Lane struct{ lane }
+
+// Store returns the store.
+func (l *Lane) Store() Store { return l.store }
+
+// More returns the lane of an event type, which it makes if need be.
+func (q *Queue) More(typ *Type) *Lane {
+	if l := q.lanes.Load().find(typ.Event); l != nil {
+		return l.(*Lane)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	old := q.lanes.Load()
+	if l := old.find(typ.Event); l != nil {
+		return l.(*Lane)
+	}
+	l := &Lane{lane{line: &q.line, store: typ.NewStore(), event: typ.Event}}
+	next := old.with(typ.Event, l.store, l)
+	q.lanes.Store(&next)
+	return l
+}
+
+// At returns the lane of the i-th of Few.
+func (q *Queue) At(i int) *Lane { return q.lanes.Load().all[i].(*Lane) }
+
+// Begin makes room for one event, or says why there is none. The caller pushes the event onto the
+// lane's store if the error is nil, and calls End in any case. Between the two it holds the mutex.
+func (q *Queue) Begin(l *Lane) (p Posting) {
+	q.mu.Lock()
+	p.lane = &l.lane
+	p.gone, p.n, p.Err = q.makeRoom(&l.lane)
+	return p
+}
+
+// Posting is a Post in progress.
+type Posting struct {
+	Err  error
+	lane *lane
+	gone *lane // whose events were dropped
+	n    int
+}
+
+// End ends what Begin began.
+func (q *Queue) End(p Posting) error {
+	wake := false
+	if p.Err == nil {
+		wake = q.n == 0 && q.Wake != nil
+		q.push(p.lane)
+		q.signal()
+	}
+	total := q.dropped
+	q.mu.Unlock()
+	if p.n > 0 {
+		q.Bus.droppedFrom(q, p.gone.event, p.n, total)
+	}
+	if wake {
+		q.Wake()
+	}
+	return p.Err
+}
+
+// makeRoom sees to it that there is room for one more event on lane l, and returns what was dropped
+// for that, or why there is none. The caller holds mu, which it gives up while it waits.
+func (q *Queue) makeRoom(l *lane) (gone *lane, n int, err error) {
+	for {
+		switch {
+		case q.closed || q.Bus.closed.Load():
+			q.pass()
+			return nil, 0, ErrClosed
+		case q.n < q.capacity:
+			return nil, 0, nil
+		case q.overflow == Block:
+			event := l.event
+			_ = q.await(context.Background(), q.Bus.done, func() { q.Bus.stalled("a queue", event.String()) })
+			continue
+		case q.overflow == DropNewest:
+			gone, n, err = l, 1, ErrFull
+		case q.overflow == Latest && l.n > 0:
+			gone, n = l, q.dropLane(l)
+		default:
+			gone, n = q.dropOldest(), 1
+		}
+		q.dropped += n
+		return gone, n, err
+	}
+}
+
+// signal wakes whoever waits for what there is now: room, or something to drain. The caller holds
+// mu.
+func (q *Queue) signal() {
+	q.pass()
+	if q.sleepers > 0 && (q.n > 0 || q.closed) && !q.draining.Load() { // the end of a drain signals too
+		notify(q.wake)
+	}
+}
+
+// Drain publishes the events that were posted before, and returns how many those were.
+func (q *Queue) Drain() (n int) {
+	if !q.draining.CompareAndSwap(false, true) {
+		return 0
+	}
+	q.take()
+	defer q.drained()
+	for q.out.Len() > 0 && !q.Bus.closed.Load() {
+		l := q.out.Pop()
+		if countDown(&l.outSkip) {
+			continue
+		}
+		n++
+		l.store.Publish(q.Bus) // which removes it first: it is gone, whatever the handlers do
+	}
+	return n
+}
+
+// take moves what waits to where the drain under way finds it.
+func (q *Queue) take() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.Bus.closed.Load() {
+		q.dropped += q.clear()
+		return
+	}
+	q.in, q.out = q.out, q.in
+	q.in.Trim(q.out.Len())
+	for _, x := range q.lanes.Load().all {
+		l := &x.(*Lane).lane
+		l.store.Shift(l.n)
+		l.n, l.skip, l.outSkip = 0, 0, l.skip
+	}
+	q.n = 0
+	q.signal()
+}
+
+// drained ends a drain. What it took and did not publish it puts back: see Q2.
+func (q *Queue) drained() {
+	q.mu.Lock()
+	left := q.out.Len() > 0
+	if left {
+		q.restore()
+	}
+	q.draining.Store(false)
+	q.signal() // for a Run that came meanwhile
+	again := left && q.n > 0 && q.Wake != nil
+	q.mu.Unlock()
+	if again {
+		q.Wake()
+	}
+}
+
+// restore puts back what a drain took and did not publish. The caller holds mu.
+func (q *Queue) restore() {
+	purge(&q.in, func(l *lane) bool { return countDown(&l.skip) })
+	purge(&q.out, func(l *lane) bool { return countDown(&l.outSkip) })
+	for i := range q.out.Len() {
+		q.out.At(i).n++
+		q.n++
+	}
+	q.in.Prepend(&q.out)
+	for _, x := range q.lanes.Load().all {
+		x.(*Lane).store.Back()
+	}
+	if q.Bus.closed.Load() {
+		q.dropped += q.clear()
+	}
+}
+
+// Run drains the queue whenever there is something in it, until ctx is done, or the queue or its bus
+// was closed.
+func (q *Queue) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		q.Drain()
+		if q.Bus.closed.Load() {
+			return ErrClosed
+		}
+		if q.sleep(ctx) {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// sleep waits until there is something to drain, unless there is. It reports whether there never
+// will be. While somebody else drains it waits for the end of that.
+func (q *Queue) sleep(ctx context.Context) (closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.draining.Load() && (q.n > 0 || q.closed) { // the end of a drain is seen here, or signals
+		return q.n == 0
+	}
+	q.sleepers++
+	q.mu.Unlock()
+	select {
+	case <-q.wake:
+	case <-ctx.Done():
+	case <-q.Bus.done:
+	}
+	q.mu.Lock()
+	q.sleepers--
+	q.signal() // the sign may have been meant for others too
+	return false
+}
+
+// Len returns the number of events that wait, without those that a drain under way has taken.
+func (q *Queue) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.n
+}
+
+// Dropped returns the number of events that the queue has dropped.
+func (q *Queue) Dropped() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.dropped
+}
+
+// Clear drops the events that wait, and returns how many those were.
+func (q *Queue) Clear() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.clear()
+	q.dropped += n
+	q.signal()
+	return n
+}
+
+// Close refuses further events.
+func (q *Queue) Close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.closed = true
+		q.wakeAll()
+		q.signal()
+	}
+}
+
+// byType finds a value by an event type. It is immutable.
+type byType struct {
+	few  []any // typed values of the first of them: comparing types beats hashing one
+	all  []any // what they stand for, in the order in which they came
+	more map[reflect.Type]int
+}
+
+// fewTypes is where a map lookup begins to beat a walk.
+const fewTypes = 8
+
+// find returns what stands for an event type, or nil.
+func (b *byType) find(event reflect.Type) any {
+	if i, ok := b.more[event]; ok {
+		return b.all[i]
+	}
+	return nil
+}
+
+// with returns b with one more.
+func (b *byType) with(event reflect.Type, typed, v any) (next byType) {
+	next.few, next.all = b.few, append(b.all[:len(b.all):len(b.all)], v)
+	if len(b.few) < fewTypes {
+		next.few = append(b.few[:len(b.few):len(b.few)], typed)
+	}
+	next.more = make(map[reflect.Type]int, len(b.more)+1)
+	for k, i := range b.more {
+		next.more[k] = i
+	}
+	next.more[event] = len(b.all)
+	return next
+}

@@ -1,0 +1,208 @@
+package core
+
+import (
+	"slices"
+	"sync"
+	"weak"
+
+	"github.com/weakbus/weakbus/internal/grace"
+)
+
+// Scope groups subscriptions that live together, and holds the functions of some of them.
+type Scope struct {
+	mu     sync.Mutex
+	items  []scoped // in the order of subscribing
+	limit  int      // the length at which items is next pruned
+	closed bool
+	paused bool
+	past   []pastCall // where subscriptions were that ended; see CloseWait
+	ties   []*ties    // the buses that know of the scope
+}
+
+// scoped is a subscription under a scope, with the function that nobody else keeps.
+type scoped struct {
+	entry *Entry
+	held  any
+}
+
+// pastCall is a topic where a handler may be running though its subscription has ended.
+type pastCall struct {
+	calls  *grace.Domain
+	moment uint64
+}
+
+// Close cancels all that was subscribed under the scope, and has the functions collected.
+func (s *Scope) Close() {
+	cancelled, ended := s.shut()
+	defer finish(ended, func(e *Entry) { e.Cancel() })
+	finish(cancelled, (*Entry).settle)
+}
+
+// shut closes the scope and marks all its subscriptions as cancelled in one step. It returns those,
+// to be settled outside mu, and those that had ended.
+func (s *Scope) shut() (cancelled, ended []*Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, it := range s.items {
+		e := it.entry
+		if e.hears() && e.mark(Cancelled) {
+			cancelled = append(cancelled, e)
+		} else {
+			ended = append(ended, e)
+		}
+		e.kind.ledger.epoch.Add(1)
+		s.remember(e)
+	}
+	s.items, s.closed = nil, true
+	return cancelled, ended
+}
+
+// Pause has every publish skip the scope's subscriptions, those still to come included.
+func (s *Scope) Pause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = true
+	for _, it := range s.items {
+		it.entry.pause(pausedByScope)
+	}
+}
+
+// Resume ends a Pause, and hands subscribers with CatchUp what they missed.
+func (s *Scope) Resume() { finish(s.resume(), (*Entry).resumed) }
+
+// resume resumes the subscriptions and returns those that there is more to do for, outside mu.
+func (s *Scope) resume() (due []*Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = false
+	for _, it := range s.items {
+		if it.entry.resume(pausedByScope) {
+			due = append(due, it.entry)
+		}
+	}
+	return due
+}
+
+// Len returns the number of live subscriptions under the scope.
+func (s *Scope) Len() int {
+	s.expire()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prune()
+	return len(s.items)
+}
+
+// expire ends, outside mu, what a context of Until should have ended.
+func (s *Scope) expire() {
+	s.mu.Lock()
+	var due []*Entry
+	for _, it := range s.items {
+		if x := it.entry.kind.extra; x != nil && x.expiry != (weak.Pointer[Expiry]{}) {
+			due = append(due, it.entry)
+		}
+	}
+	s.mu.Unlock()
+	for _, e := range due {
+		e.expired()
+	}
+}
+
+// add puts an entry under the scope, with what the scope is to hold for it. It reports whether the
+// scope is open.
+func (s *Scope) add(e *Entry, held any, bus *Bus) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if s.paused {
+		e.pause(pausedByScope)
+	}
+	if len(s.items) >= s.limit {
+		s.prune()
+		s.limit = max(4, 2*len(s.items))
+	}
+	s.items = append(s.items, scoped{e, held})
+	if bus != nil && s != bus.Own && !slices.Contains(s.ties, bus.ties) {
+		s.ties = append(slices.DeleteFunc(s.ties, (*ties).over), bus.ties)
+		bus.ties.addScope(s)
+	}
+	return true
+}
+
+// prune drops the subscriptions that ended, also with a bus that is gone, which tells nobody. The
+// caller holds mu.
+func (s *Scope) prune() {
+	kept := s.items[:0]
+	for _, it := range s.items {
+		if it.entry.needed() {
+			kept = append(kept, it)
+		} else {
+			s.remember(it.entry)
+		}
+	}
+	clear(s.items[len(kept):])
+	s.items = kept
+	if cap(kept) > 4*len(kept)+4 {
+		s.items = slices.Clone(kept)
+	}
+	s.limit = min(s.limit, max(4, 4*len(kept)))
+}
+
+// needed reports whether the entry may still be called: unlike State it calls no method of a context,
+// so that it may be called under a lock.
+func (e *Entry) needed() bool {
+	return e.hears() || State(e.state.Load()&finalMask) == Closed && e.busy()
+}
+
+// hears reports whether the entry has not ended, with its receiver, its topic or otherwise.
+func (e *Entry) hears() bool {
+	return !e.final() && e.alive() && e.kind.ledger.topic.Value() != nil
+}
+
+// busy reports whether a mailbox is still delivering what it accepted before the bus was closed.
+func (e *Entry) busy() bool {
+	g := e.guard()
+	if g == nil || g.lane == nil {
+		return false
+	}
+	g.lane.box.mu.Lock()
+	defer g.lane.box.mu.Unlock()
+	return g.lane.closing
+}
+
+// pruneFor is prune for a sweep, and reports whether the sweep needs to see the scope again. If not,
+// the next subscription tells the bus anew.
+func (s *Scope) pruneFor(t *ties) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prune()
+	if len(s.items) > 0 && !t.over() {
+		return true
+	}
+	s.ties = slices.DeleteFunc(s.ties, func(x *ties) bool { return x == t })
+	return false
+}
+
+// remember notes the calls in progress of a topic where e ended, if there are any. The caller holds
+// mu.
+func (s *Scope) remember(e *Entry) {
+	calls := e.kind.ledger.calls.Load()
+	if calls == nil {
+		return
+	}
+	moment := calls.Moment()
+	if calls.Over(moment) {
+		return
+	}
+	if n := len(s.past); n > 0 && s.past[n-1].calls == calls {
+		s.past[n-1].moment = moment
+		return
+	}
+	if n := len(s.past); n >= 8 && n&(n-1) == 0 { // now and then
+		s.past = slices.DeleteFunc(s.past, pastCall.over)
+	}
+	s.past = append(s.past, pastCall{calls, moment})
+}
+
+func (p pastCall) over() bool { return p.calls.Over(p.moment) }

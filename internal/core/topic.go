@@ -1,0 +1,327 @@
+package core
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"weak"
+
+	"github.com/weakbus/weakbus/internal/grace"
+)
+
+// Type is what the core knows of a type of events. There is one for each, made by New on first use.
+type Type struct {
+	Event     reflect.Type
+	NewStore  func() Store            // a place where events of the type wait
+	Deliver   func(j *Job, event any) // has a job done with a boxed event
+	stoppable bool                    // events may be stoppers
+}
+
+// types has the Type of each event type that has a topic. They are few, and stay.
+var types sync.Map // from reflect.Type to *Type
+
+// TypeOf returns the Type of events, which it makes from made on first use. It panics for a type
+// that can never work.
+func TypeOf(event reflect.Type, made func() Type) *Type {
+	if t, ok := types.Load(event); ok {
+		return t.(*Type)
+	}
+	checkByValue(event)
+	m := made()
+	m.Event, m.stoppable = event, event.Kind() == reflect.Interface || event.Implements(stopperType)
+	t, _ := types.LoadOrStore(event, &m)
+	return t.(*Type)
+}
+
+// Topic is all of a topic but its event type. The zero value is one outside any bus.
+type Topic struct {
+	head   atomic.Pointer[List] // nil when there are no subscribers; see L1
+	mode   atomic.Uint32        // what a publish has to look at; changed under mu only
+	Bus    *Bus                 // nil outside a bus; set before the topic is shared
+	Branch *Branch              // of a keyed sub-topic; set before it is shared
+
+	// Set once, under mu and before head is; read only where head was not nil.
+	ledger *ledger
+	typ    *Type
+
+	mu     sync.Mutex // serialises writers of head
+	closed bool       // guarded by mu
+	told   bool       // that it is active; guarded by mu
+	kinds  []*kind    // beside the ledger's first; guarded by mu
+	cursor atomic.Uint64
+
+	// Of the last list before the topic was empty, so that no later list is taken for an earlier
+	// one; guarded by mu.
+	generation, added uint64
+
+	building atomic.Bool   // somebody has walks, and may build a snapshot
+	walks    uint32        // weak walks since the last one was built
+	patience atomic.Uint32 // how many there are to be; see minPatience
+
+	keys      atomic.Pointer[keys]     // its sub-topics; nil until there is one
+	listeners atomic.Pointer[[]*Topic] // topics of interfaces that hear the events too
+	kept      atomic.Pointer[retained] // nil until Retain
+	taps      atomic.Pointer[[]*tap]   // of a root; see Tap
+	counts    atomic.Pointer[counts]   // nil unless somebody observes
+}
+
+// What a publish has to look at, beside its topic's own list.
+const (
+	Careful = 1 << iota // something between two deliveries; see Watch
+	Routed              // other topics, the retained event, taps
+	Counted             // it is to be counted as in progress; see package grace
+	known               // nothing: the topic knows the type of its events, which was checked
+)
+
+// Head returns the list of subscribers, or nil.
+func (t *Topic) Head() *List { return t.head.Load() }
+
+// Quiet reports whether there is nothing to look at where nobody is subscribed.
+func (t *Topic) Quiet() bool { return t.mode.Load() == known }
+
+// Unknown reports whether the topic does not know the type of its events yet.
+func (t *Topic) Unknown() bool { return t.mode.Load()&known == 0 }
+
+// Know tells the topic the type of its events.
+func (t *Topic) Know(typ *Type) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.know(typ)
+}
+
+func (t *Topic) know(typ *Type) {
+	if t.typ == nil {
+		t.typ = typ
+		t.remode()
+	}
+}
+
+// setMode has publishes look at more. The caller holds mu.
+func (t *Topic) setMode(mode uint32) { t.changeMode(t.mode.Load() | mode) }
+
+// remode finds out what publishes have to look at. The caller holds mu.
+func (t *Topic) remode() {
+	mode := t.mode.Load() & Counted
+	if t.typ != nil {
+		mode |= known
+	}
+	if t.Bus.guarded() || t.typ != nil && t.typ.stoppable {
+		mode |= Careful
+	}
+	if t.Branch != nil || t.Bus.observed() || t.isInterface() ||
+		t.listeners.Load() != nil || t.kept.Load() != nil || t.taps.Load() != nil {
+		mode |= Routed
+	}
+	t.changeMode(mode)
+}
+
+// changeMode has publishes look at what mode says. The caller holds mu.
+func (t *Topic) changeMode(mode uint32) {
+	if t.mode.Load() == mode {
+		return
+	}
+	t.mode.Store(mode)
+	if l := t.head.Load(); l != nil {
+		next := *l
+		next.Mode = mode &^ known
+		t.head.Store(&next)
+	}
+}
+
+// Init makes the topic ready to be subscribed to.
+func (t *Topic) Init(typ *Type) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.init(typ)
+}
+
+// init is Init for whoever holds mu.
+func (t *Topic) init(typ *Type) {
+	if t.ledger != nil {
+		return
+	}
+	t.know(typ)
+	t.ledger = &ledger{topic: weak.Make(t)}
+	t.ledger.epoch.Store(1) // 0 stands for "at no epoch"
+	t.ledger.first.ledger = t.ledger
+}
+
+// kindOf returns the kind of plain entries with receivers of a type. made makes their ops on first
+// use.
+func (t *Topic) kindOf(receiver reflect.Type, made func() *Ops) *kind {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.ledger
+	if l.first.ops != nil && l.first.ops.Receiver.Type == receiver {
+		return &l.first
+	}
+	for _, k := range t.kinds {
+		if k.ops.Receiver.Type == receiver {
+			return k
+		}
+	}
+	ops := opsOf(receiver, t.typ.Event, made)
+	if l.first.ops == nil {
+		l.first.ops = ops
+		return &l.first
+	}
+	k := &kind{ops: ops, ledger: l}
+	if len(t.kinds) < manyKinds {
+		t.kinds = append(t.kinds, k)
+	}
+	return k
+}
+
+// manyKinds bounds what a Subscribe looks through for a kind to share.
+const manyKinds = 16
+
+// The ops of each pair of receiver and event types that anybody subscribed with, and what there is to
+// know of each type of receivers. They are as many as there are methods that subscribe, and stay.
+var (
+	allOps    sync.Map // from [2]reflect.Type to *Ops
+	receivers sync.Map // from reflect.Type to *Receiver
+)
+
+func opsOf(receiver, event reflect.Type, made func() *Ops) *Ops {
+	key := [2]reflect.Type{receiver, event}
+	if o, ok := allOps.Load(key); ok {
+		return o.(*Ops)
+	}
+	ops := made()
+	ops.Event = event
+	o, _ := allOps.LoadOrStore(key, ops)
+	return o.(*Ops)
+}
+
+// ReceiverOf returns the Receiver of a type, which it makes from made on first use.
+func ReceiverOf(typ reflect.Type, made func() *Receiver) *Receiver {
+	if r, ok := receivers.Load(typ); ok {
+		return r.(*Receiver)
+	}
+	m := made()
+	m.Type = typ
+	r, _ := receivers.LoadOrStore(typ, m)
+	return r.(*Receiver)
+}
+
+// emptied does, outside mu, what is due when the last subscriber has gone.
+func (t *Topic) emptied() {
+	if t.Branch != nil {
+		t.unlink()
+	}
+	if t.Bus != nil {
+		t.Bus.tracer.pump()
+	}
+}
+
+func (t *Topic) empty() bool {
+	ks := t.keys.Load()
+	return t.head.Load() == nil && (ks == nil || ks.empty())
+}
+
+// close ends every subscription, those of sub-topics included, and refuses new ones.
+func (t *Topic) close() {
+	all := []*Topic{t}
+	ended := t.shut(true)
+	if ks := t.keys.Load(); ks != nil {
+		ks.settle()
+		ks.each(func(b *Branch) {
+			all = append(all, b.topic)
+			ended = append(ended, b.topic.shut(true)...)
+		})
+	}
+	defer finish(all, (*Topic).emptied) // also when a hook panics
+	finish(ended, (*Entry).conclude)
+}
+
+// Clear ends every subscription of the topic itself, and returns how many those were.
+func (t *Topic) Clear() int {
+	t = t.current()
+	ended := t.shut(false)
+	defer t.emptied()
+	finish(ended, (*Entry).conclude)
+	return len(ended)
+}
+
+// shut takes the list away and marks its entries as Closed in one step under mu: when a second close
+// returns, each entry is marked, and the epoch tells. It returns those that are to be concluded.
+func (t *Topic) shut(forGood bool) (ended []*Entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = t.closed || forGood
+	l := t.head.Load()
+	if l == nil {
+		return nil
+	}
+	t.clearHead(l)
+	l.each(func(e *Entry) {
+		if e.mark(Closed) {
+			ended = append(ended, e)
+		}
+	})
+	t.ledger.epoch.Add(1)
+	t.ledger.ended.Add(int64(len(ended) - l.N)) // the others count there, or will
+	t.ledger.size.Store(0)
+	return ended
+}
+
+// expire ends the subscriptions of a sub-topic whose object was collected, and lets go of the event
+// that it retains.
+func (t *Topic) expire() {
+	t.Forget()
+	if l := t.head.Load(); l != nil {
+		l.each(func(e *Entry) {
+			if x := e.kind.extra; x != nil {
+				x.keyDied.Store(true)
+			}
+			e.end(Collected)
+		})
+		t.compact()
+	}
+	t.unlink()
+}
+
+// enter counts a publish of the topic as in progress, where CloseWait may wait for it.
+func (t *Topic) enter() grace.Call {
+	return t.ledger.calls.Load().Enter()
+}
+
+// info returns what a report calls the topic.
+func (t *Topic) info() TopicInfo { return TopicInfo{t.typ.Event, t.path()} }
+
+// TopicInfo says which topic it is.
+type TopicInfo struct {
+	Event reflect.Type
+	Keys  []any
+}
+
+// String returns the event type, and the keys in brackets.
+func (i TopicInfo) String() string {
+	if len(i.Keys) == 0 {
+		return i.Event.String()
+	}
+	var keys []string
+	for _, k := range i.Keys {
+		keys = append(keys, fmt.Sprint(k))
+	}
+	return fmt.Sprintf("%v[%s]", i.Event, strings.Join(keys, " "))
+}
+
+// finish calls do for every value. If one call panics or exits the goroutine, the remaining values
+// are still processed.
+func finish[V any](values []V, do func(V)) {
+	for i, v := range values {
+		func() {
+			done := false
+			defer func() {
+				if !done {
+					finish(values[i+1:], do)
+				}
+			}()
+			do(v)
+			done = true
+		}()
+	}
+}

@@ -1,5 +1,0 @@
-//go:build !race
-
-package weakbus
-
-const raceEnabled = false

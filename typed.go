@@ -1,0 +1,656 @@
+package weakbus
+
+import (
+	"context"
+	"reflect"
+	"sync/atomic"
+	"weak"
+
+	"github.com/weakbus/weakbus/internal/core"
+)
+
+// All that is compiled for each type of events is in this file and in the bodies of the exported
+// functions, which only call it. E is the type of the events, P is a pointer to a receiver. All
+// pointers have one shape, so a function of E and P is compiled once for each E. For that, none may
+// have a type parameter T with *T for P, nor constrain P: either would have it compiled anew for each
+// type of receivers. upgradesOf and the Subscribe functions are the exception.
+
+// run is the loop of a chunk or a segment. It calls the handlers of subscribers [from, to) until one
+// is not to be called, or the epoch is not clean any more, and returns how many it called. w is nil
+// unless the publish has to look at something between two calls.
+type run[E any] func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) (called int)
+
+// upgrades makes strong pointers of weak ones: of one, and of four with one call, whose waits
+// overlap. It is all that is compiled for each type of receivers.
+type upgrades[P any] struct {
+	one  func(e *core.Entry) (P, bool)
+	four func(e *[4]*core.Entry) (p, q, r, s P, all bool)
+}
+
+//go:noinline
+func upgradesOf[T any]() *upgrades[*T] {
+	return &upgrades[*T]{
+		func(e *core.Entry) (*T, bool) {
+			w, _ := e.Ref().(weak.Pointer[T])
+			p := w.Value()
+			return p, p != nil
+		},
+		func(e *[4]*core.Entry) (p, q, r, s *T, all bool) {
+			a, _ := e[0].Ref().(weak.Pointer[T])
+			b, _ := e[1].Ref().(weak.Pointer[T])
+			c, _ := e[2].Ref().(weak.Pointer[T])
+			d, _ := e[3].Ref().(weak.Pointer[T])
+			p, q, r, s = a.Value(), b.Value(), c.Value(), d.Value()
+			return p, q, r, s, p != nil && q != nil && r != nil && s != nil
+		},
+	}
+}
+
+// call is one subscriber in a snapshot.
+type call[P, E any] struct {
+	recv   P
+	handle func(P, E)
+}
+
+// shortChunk is the size up to which a snapshot turns a chunk into bound functions; see ADR 3.
+const shortChunk = 7
+
+// opsOf makes the ops of subscriptions without a guard. Their cells are the handlers.
+//
+//go:noinline
+func opsOf[P, E any](u *upgrades[P], r *core.Receiver) *core.Ops {
+	one := u.one
+	_, held := any(u).(*upgrades[*holder])
+	return &core.Ops{
+		Receiver: r,
+		Run: run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) (called int) {
+			if handle, ok := c.Cells.(func(P, E)); ok {
+				e := c.Slots[0]
+				if recv, ok := one(e); ok && e.Active() && (w == nil || w.Begin(0)) {
+					handle(recv, event)
+					w.End()
+					called = 1
+				}
+				return called
+			}
+			handlers := *c.Cells.(*[]func(P, E))
+			if to-from >= 4 && w == nil {
+				called = callWeak(c.Epoch, clean, u.four, c.Slots[from:to], handlers[from:to], event)
+				if from += called; to-from >= 4 {
+					return called
+				}
+			}
+			for ; from < to; from++ {
+				recv, ok := one(c.Slots[from])
+				if !ok || c.Epoch.Load() != clean || w != nil && !w.Begin(from) {
+					break
+				}
+				handlers[from](recv, event)
+				w.End()
+				called++
+			}
+			return called
+		}),
+		Room: func(n int) any {
+			handlers := make([]func(P, E), n)
+			return &handlers
+		},
+		Put:  func(c *core.Chunk, i int, h any) { setHandler(c, i, h.(func(P, E))) },
+		Move: func(dst, src *core.Chunk, to, from int) { setHandler(dst, to, handler[P, E](src, from)) },
+		Upgrade: func(s *core.Snapshot, c *core.Chunk, n int) {
+			if n <= shortChunk || held {
+				for i := range n {
+					recv, ok := one(c.Slots[i])
+					switch {
+					case !ok:
+						s.Missed(c.Slots[i])
+					case !held:
+						addBound(s, c, i, bind(recv, handler[P, E](c, i)))
+					default: // the function itself; it is gone where the subscription has ended
+						if fn, ok := heldBy(recv).(func(E)); ok {
+							addBound(s, c, i, fn)
+						}
+					}
+				}
+				return
+			}
+			calls := make([]call[P, E], n)
+			for i := range calls {
+				recv, ok := one(c.Slots[i])
+				if calls[i] = (call[P, E]{recv, handler[P, E](c, i)}); !ok {
+					s.Missed(c.Slots[i])
+				}
+			}
+			s.Add(c, n, run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
+				return callStrong(c.Epoch, w, clean, calls, from, to, event)
+			}))
+		},
+	}
+}
+
+// handler returns the handler in slot i of c.
+//
+//go:noinline
+func handler[P, E any](c *core.Chunk, i int) func(P, E) {
+	if handle, ok := c.Cells.(func(P, E)); ok {
+		return handle
+	}
+	return (*c.Cells.(*[]func(P, E)))[i]
+}
+
+// setHandler puts a handler into slot i of c, which is not published yet.
+//
+//go:noinline
+func setHandler[P, E any](c *core.Chunk, i int, handle func(P, E)) {
+	if len(c.Slots) == 1 {
+		c.Cells = handle
+	} else {
+		(*c.Cells.(*[]func(P, E)))[i] = handle
+	}
+}
+
+// callWeak upgrades four receivers at a time and calls their handlers.
+//
+//go:noinline
+func callWeak[P, E any](epoch *atomic.Uint64, clean uint64, four func(e *[4]*core.Entry) (p, q, r, s P, all bool), slots []*core.Entry, handlers []func(P, E), event E) (called int) {
+	for ; called+4 <= len(slots); called += 4 {
+		p, q, r, s, all := four((*[4]*core.Entry)(slots[called:]))
+		if !all || epoch.Load() != clean {
+			return called
+		}
+		h := (*[4]func(P, E))(handlers[called:])
+		h[0](p, event)
+		if epoch.Load() != clean {
+			return called + 1
+		}
+		h[1](q, event)
+		if epoch.Load() != clean {
+			return called + 2
+		}
+		h[2](r, event)
+		if epoch.Load() != clean {
+			return called + 3
+		}
+		h[3](s, event)
+	}
+	return called
+}
+
+// callStrong calls one after the other. It is a function of its own, of few variables: each one more
+// is loaded again after each call. For the same reason it takes four at a time, which brings a topic
+// to the speed of a bare loop over strong pointers; see BENCHMARKS.md.
+//
+//go:noinline
+func callStrong[P, E any](epoch *atomic.Uint64, w *core.Watch, clean uint64, all []call[P, E], from, to int, event E) (called int) {
+	if w != nil {
+		for i := from; i < to && epoch.Load() == clean && w.Begin(i); i++ {
+			all[i].handle(all[i].recv, event)
+			w.End()
+			called++
+		}
+		return called
+	}
+	calls := all[from:to]
+	for ; len(calls) >= 4; calls = calls[4:] {
+		c := (*[4]call[P, E])(calls)
+		if epoch.Load() != clean {
+			return called
+		}
+		c[0].handle(c[0].recv, event)
+		if epoch.Load() != clean {
+			return called + 1
+		}
+		c[1].handle(c[1].recv, event)
+		if epoch.Load() != clean {
+			return called + 2
+		}
+		c[2].handle(c[2].recv, event)
+		if epoch.Load() != clean {
+			return called + 3
+		}
+		c[3].handle(c[3].recv, event)
+		called += 4
+	}
+	for i := range calls {
+		if epoch.Load() != clean {
+			return called + i
+		}
+		calls[i].handle(calls[i].recv, event)
+	}
+	return called + len(calls)
+}
+
+// bound is what a mix of receiver types leaves as chunks of a few slots.
+type bound[E any] struct{ calls []func(E) }
+
+// addBound adds subscriber i of c to the snapshot as a bound function.
+//
+//go:noinline
+func addBound[E any](s *core.Snapshot, c *core.Chunk, i int, call func(E)) {
+	if n := len(s.Segments); n > 0 {
+		if b, ok := s.Segments[n-1].Cells.(*bound[E]); ok {
+			b.calls = append(b.calls, call)
+			s.Extend(c, i, nil, nil)
+			return
+		}
+	}
+	b := &bound[E]{[]func(E){call}}
+	s.Extend(c, i, b, run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
+		return callBound(c.Epoch, w, clean, b.calls, from, to, event)
+	}))
+}
+
+// bind closes handle over its receiver. All receiver types share one compiled closure: its call then
+// has one target for the whole segment, and only handle's own target has to be guessed.
+//
+//go:noinline
+func bind[P, E any](recv P, handle func(P, E)) func(E) {
+	return func(event E) { handle(recv, event) }
+}
+
+// callBound is callStrong for bound functions. It takes eight at a time for the sake of the
+// processor's branch history, in which each jump back takes a place that the handlers' targets,
+// which have to be guessed from it, then lack.
+//
+//go:noinline
+func callBound[E any](epoch *atomic.Uint64, w *core.Watch, clean uint64, all []func(E), from, to int, event E) (called int) {
+	if w != nil {
+		for i := from; i < to && epoch.Load() == clean && w.Begin(i); i++ {
+			all[i](event)
+			w.End()
+			called++
+		}
+		return called
+	}
+	calls := all[from:to]
+	for ; len(calls) >= 8; calls = calls[8:] {
+		c := (*[8]func(E))(calls)
+		if epoch.Load() != clean {
+			return called
+		}
+		c[0](event)
+		if epoch.Load() != clean {
+			return called + 1
+		}
+		c[1](event)
+		if epoch.Load() != clean {
+			return called + 2
+		}
+		c[2](event)
+		if epoch.Load() != clean {
+			return called + 3
+		}
+		c[3](event)
+		if epoch.Load() != clean {
+			return called + 4
+		}
+		c[4](event)
+		if epoch.Load() != clean {
+			return called + 5
+		}
+		c[5](event)
+		if epoch.Load() != clean {
+			return called + 6
+		}
+		c[6](event)
+		if epoch.Load() != clean {
+			return called + 7
+		}
+		c[7](event)
+		called += 8
+	}
+	for i := range calls {
+		if epoch.Load() != clean {
+			return called + i
+		}
+		calls[i](event)
+	}
+	return called + len(calls)
+}
+
+// publish publishes event to t. It is kept out of line, so that nothing of the list or the snapshot
+// stays in a frame of the caller, where a collection would find it.
+//
+//go:noinline
+func publish[E any](t *core.Topic, event E) int {
+	l := t.Head()
+	if l == nil && t.Quiet() {
+		return 0
+	}
+	if l == nil || l.Mode != 0 {
+		return publishFar(t, event)
+	}
+	if l.N == 1 {
+		c := l.First()
+		if run, ok := c.Run.(run[E]); ok && run(c, nil, l.Clean, 0, 1, event) == 1 {
+			return 1
+		}
+	}
+	return deliver(t, l, event)
+}
+
+// deliver calls the handlers in a list, where nothing is to be looked at between two calls. It does
+// the two usual cases: one subscriber, and a snapshot that is up to date. All else it leaves to the
+// core.
+//
+//go:noinline
+func deliver[E any](t *core.Topic, l *core.List, event E) (ran int) {
+	if l.N == 1 {
+		return far(&core.Job{Topic: t, List: l}, event)
+	}
+	s := l.Snapshot()
+	if s == nil {
+		return far(&core.Job{Topic: t, List: l}, event)
+	}
+	for k := range s.Segments {
+		g, n := &s.Segments[k], 0
+		if run, ok := g.Run.(run[E]); ok {
+			n = run(g.Chunk, nil, s.Clean, 0, g.N, event)
+		}
+		if ran += n; n < g.N {
+			return ran + far(&core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}, event)
+		}
+	}
+	if !s.Fresh(l) {
+		ran += far(&core.Job{Topic: t, List: l, Snapshot: s, K: len(s.Segments)}, event)
+	}
+	return ran
+}
+
+// far does a job that has more to look at, and returns how many handlers ran.
+//
+//go:noinline
+func far[E any](j *core.Job, event E) int {
+	defer j.Report() // also when a later handler panics
+	erase(event, j)
+	return j.Ran
+}
+
+// publishFar is publish where more is to be looked at than the topic's own list.
+//
+//go:noinline
+func publishFar[E any](t *core.Topic, event E) (ran int) {
+	if t.Unknown() {
+		t.Know(typeOf[E]())
+	}
+	var room [4]core.Leg
+	legs, simple := t.Legs(room[:0])
+	if !simple {
+		return far(&core.Job{Topic: t}, event)
+	}
+	defer core.Leave(legs)
+	for i := range legs {
+		ran += deliverLeg(&legs[i], event)
+	}
+	return ran
+}
+
+// deliverLeg is deliver, with the usual case in front.
+func deliverLeg[E any](leg *core.Leg, event E) int {
+	l := leg.List
+	if l.N == 1 {
+		c := l.First()
+		if run, ok := c.Run.(run[E]); ok && run(c, nil, l.Clean, 0, 1, event) == 1 {
+			return 1
+		}
+	}
+	return deliver(leg.Topic, l, event)
+}
+
+// publishTo publishes event to the bus's topic of its type.
+func publishTo[E any](b *core.Bus, event E) int {
+	if t := find[E](b); t != nil {
+		return publish(&t.core, event)
+	}
+	return publishNew(b, event)
+}
+
+// publishNew publishes the first event of its type.
+//
+//go:noinline
+func publishNew[E any](b *core.Bus, event E) int {
+	typ := typeOf[E]()
+	if typ.Event.Kind() == reflect.Interface { // to the topic of its dynamic type
+		var j core.Job
+		defer j.ReportTo(b)
+		b.PublishAny(&j.Outcome, any(event))
+		return j.Ran
+	}
+	return publish(&addTopic[E](b, typ).core, event)
+}
+
+// erase has a job done with an event whose type the core is not to know. It is the one door between
+// the two; what it makes stays on the stack.
+//
+//go:noinline
+func erase[E any](event E, j *core.Job) {
+	j.Do(&core.Hand{
+		Box: func() any { return event },
+		Run: func(f any, c *core.Chunk, w *core.Watch, clean uint64, from, to int) int {
+			return f.(run[E])(c, w, clean, from, to, event)
+		},
+		Do: func(op core.Op, to, recv any, ctx context.Context) (bool, error) {
+			switch op {
+			case core.Pass:
+				return to.(func(E) bool)(event), nil
+			case core.Call:
+				return true, to.(func(any, context.Context, E) error)(recv, ctx, event)
+			case core.Push:
+				to.(*store[E]).push(event, recv)
+			case core.Keep:
+				kept := event // a copy, or the event would move to the heap in any case
+				*to.(*core.Parcel) = func(j *core.Job) { erase(kept, j) }
+			case core.Tell:
+				return true, to.(func(context.Context, core.TopicInfo, E) error)(ctx, recv.(core.TopicInfo), event)
+			case core.Put:
+				to.(*kept[E]).put(event)
+			}
+			return true, nil
+		},
+	})
+}
+
+// typeOf returns what the core knows of the events.
+//
+//go:noinline
+func typeOf[E any]() *core.Type {
+	return core.TypeOf(reflect.TypeFor[E](), func() core.Type {
+		return core.Type{
+			NewStore: func() core.Store { return new(store[E]) },
+			Deliver:  func(j *core.Job, event any) { erase(event.(E), j) },
+		}
+	})
+}
+
+// store is where events wait. See core.Store.
+type store[E any] struct {
+	in, out    []letter[E]
+	head, next int // the oldest of in, and of out
+}
+
+// letter is an event in a store. It is not comparable, which saves a function for each type of event.
+type letter[E any] struct {
+	event E
+	note  any
+	_     [0]func()
+}
+
+//go:noinline
+func (s *store[E]) push(event E, note any) {
+	if len(s.in) == cap(s.in) && s.head > len(s.in)/2 {
+		n := copy(s.in, s.in[s.head:])
+		clear(s.in[n:])
+		s.in, s.head = s.in[:n], 0
+	}
+	s.in = append(s.in, letter[E]{event: event, note: note})
+}
+
+// Drop removes the oldest n of those that came in.
+func (s *store[E]) Drop(n int) {
+	clear(s.in[s.head : s.head+n]) // lets go of what they point to
+	if s.head += n; s.head == len(s.in) {
+		s.in, s.head = s.in[:0], 0
+	}
+}
+
+// Shift moves the oldest n of those that came in to the consumer's side, which is empty.
+func (s *store[E]) Shift(n int) {
+	s.next = 0
+	if s.head > 0 || n < len(s.in) {
+		s.out = append(s.out[:0], s.in[s.head:s.head+n]...)
+		s.Drop(n)
+		return
+	}
+	s.in, s.out = s.out[:0], s.in
+	if cap(s.in) > 1024 && cap(s.in)/8 > n {
+		s.in = nil // large beside what is used
+	}
+}
+
+// pop removes the oldest on the consumer's side.
+//
+//go:noinline
+func (s *store[E]) pop() (l letter[E]) {
+	l, s.out[s.next] = s.out[s.next], l // lets go of what it points to
+	s.next++
+	return l
+}
+
+// Take removes the oldest on the consumer's side, and has j done with it.
+func (s *store[E]) Take(j *core.Job) {
+	if l := s.pop(); j != nil {
+		j.Note(l.note)
+		erase(l.event, j)
+	}
+}
+
+// Publish removes the oldest on the consumer's side, and publishes it.
+func (s *store[E]) Publish(b *core.Bus) {
+	l := s.pop()
+	if t, ok := l.note.(*core.Topic); ok {
+		publish(t, l.event)
+		return
+	}
+	publishTo(b, l.event)
+}
+
+// Back puts what is left on the consumer's side before what came in since.
+func (s *store[E]) Back() {
+	s.in, s.head = append(s.out[s.next:len(s.out):len(s.out)], s.in[s.head:]...), 0
+	s.out, s.next = nil, 0
+}
+
+// kept is the event that a topic retains.
+type kept[E any] struct {
+	event E
+	has   bool
+}
+
+func (k *kept[E]) put(event E) { k.event, k.has = event, true }
+
+//go:noinline
+func newPlace[E any]() core.Place {
+	k := new(kept[E])
+	return core.Place{
+		Event: k,
+		Put:   func(event any) { k.put(event.(E)) },
+		Keep: func() (core.Parcel, bool) {
+			event := k.event
+			return func(j *core.Job) { erase(event, j) }, k.has
+		},
+		Forget: func() { *k = kept[E]{} },
+	}
+}
+
+// find returns the bus's topic of type E, or nil.
+func find[E any](b *core.Bus) *Topic[E] {
+	for _, x := range b.Few() {
+		if t, ok := x.(*Topic[E]); ok {
+			return t
+		}
+	}
+	t, _ := b.More(reflect.TypeFor[E]()).(*Topic[E])
+	return t
+}
+
+// addTopic returns the bus's topic of type E, which it makes if there is none.
+//
+//go:noinline
+func addTopic[E any](b *core.Bus, typ *core.Type) *Topic[E] {
+	return b.FindOrAdd(typ, func() (any, *core.Topic) {
+		t := new(Topic[E])
+		return t, &t.core
+	}).(*Topic[E])
+}
+
+// topicOf returns the topic of src, which it makes if need be.
+//
+//go:noinline
+func topicOf[E any, S Source[E]](function string, src S) *core.Topic {
+	switch s := any(src).(type) {
+	case *Topic[E]:
+		if s != nil {
+			return &s.core
+		}
+	case *Bus:
+		if s != nil {
+			if t := find[E](&s.core); t != nil {
+				return &t.core
+			}
+			return &addTopic[E](&s.core, typeOf[E]()).core
+		}
+	}
+	nilSource(function)
+	return nil
+}
+
+// subscribe subscribes a handler that takes a receiver and an event.
+//
+//go:noinline
+func subscribe[P, E any](d *draft, t *core.Topic, recv P, up func() *upgrades[P], handle func(P, E), opts []SubscribeOption) *Subscription {
+	s, guards := d.begin(recv, handle == nil, opts)
+	d.core.Type = typeOf[E]()
+	if guards {
+		d.core.Receiver = d.receiver(func() *core.Receiver { return receiverOf(up()) })
+		d.core.Guarded = func(recv any, _ context.Context, event E) error {
+			handle(recv.(P), event)
+			return nil
+		}
+	} else {
+		d.core.Handler = handle
+		d.core.Ops = func() *core.Ops {
+			u := up()
+			return opsOf[P, E](u, d.receiver(func() *core.Receiver { return receiverOf(u) }))
+		}
+	}
+	return d.end(t, s, recv)
+}
+
+// subscribeContext is subscribe for a handler that takes a context and may fail.
+//
+//go:noinline
+func subscribeContext[P, E any](d *draft, t *core.Topic, recv P, up func() *upgrades[P], handle func(P, context.Context, E) error, opts []SubscribeOption) *Subscription {
+	s, _ := d.begin(recv, handle == nil, opts)
+	d.core.Type = typeOf[E]()
+	d.core.Receiver = d.receiver(func() *core.Receiver { return receiverOf(up()) })
+	d.core.Guarded = func(recv any, ctx context.Context, event E) error { return handle(recv.(P), ctx, event) }
+	return d.end(t, s, recv)
+}
+
+// receiverOf returns what the core knows of a type of receivers. There is one for each.
+//
+//go:noinline
+func receiverOf[P any](u *upgrades[P]) *core.Receiver {
+	return &core.Receiver{
+		Alive: func(e *core.Entry) bool {
+			_, ok := u.one(e)
+			return ok
+		},
+		Value: func(e *core.Entry) any {
+			if recv, ok := u.one(e); ok {
+				return recv
+			}
+			return nil
+		},
+	}
+}
