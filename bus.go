@@ -2,7 +2,6 @@ package weakbus
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/weakbus/weakbus/internal/core"
@@ -86,17 +85,16 @@ func (b *Bus) Scope() *Scope { return &b.ready("Scope").scope }
 // for longer, or not so long. Called from within a handler, it does not wait, and nothing is dropped.
 // Close may be called again, and waits again.
 func (b *Bus) Close() error {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), core.CloseLimit,
-		errors.New("it took more than "+core.CloseLimit.String()))
+	ctx, cancel := context.WithTimeout(context.Background(), core.CloseLimit)
 	defer cancel()
-	return b.ready("Close").core.Close(ctx)
+	return b.ready("Close").core.Close(ctx, core.CloseLimit.String())
 }
 
 // Shutdown is Close, and waits for mailboxes until ctx is done. The error says how many events were
 // dropped then, and wraps the cause of ctx.
 func (b *Bus) Shutdown(ctx context.Context) error {
 	checkContext("Shutdown", ctx)
-	return b.ready("Shutdown").core.Close(ctx)
+	return b.ready("Shutdown").core.Close(ctx, "")
 }
 
 // Wait waits until no mailbox has anything left: neither those of Async nor those of Through. It

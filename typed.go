@@ -74,22 +74,20 @@ func opsOf[P, E any](u *upgrades[P], r *core.Receiver) *core.Ops {
 				return called
 			}
 			handlers := *c.Cells.(*[]func(P, E))
-			if to-from >= 4 && w == nil {
-				called = callWeak(c.Epoch, clean, u.four, c.Slots[from:to], handlers[from:to], event)
-				if from += called; to-from >= 4 {
-					return called
+			for i := from; i < to; i++ {
+				if w == nil && i&3 == from&3 { // four at a time, up to one that is gone
+					if i += callWeak(c.Epoch, clean, u.four, c.Slots[i:to], handlers[i:to], event); i == to {
+						return to - from
+					}
 				}
-			}
-			for ; from < to; from++ {
-				recv, ok := one(c.Slots[from])
-				if !ok || c.Epoch.Load() != clean || w != nil && !w.Begin(from) {
-					break
+				recv, ok := one(c.Slots[i])
+				if !ok || c.Epoch.Load() != clean || w != nil && !w.Begin(i) {
+					return i - from
 				}
-				handlers[from](recv, event)
+				handlers[i](recv, event)
 				w.End()
-				called++
 			}
-			return called
+			return to - from
 		}),
 		Room: func(n int) any {
 			handlers := make([]func(P, E), n)

@@ -129,8 +129,9 @@ func (b *Bus) register(face any, t *Topic) {
 }
 
 // Close ends all subscriptions and refuses new ones. It waits until the mailboxes have delivered
-// what they accepted, or ctx is done: then it drops the rest, and says how much that was.
-func (b *Bus) Close(ctx context.Context) error {
+// what they accepted, or ctx is done: then it drops the rest, and says how much that was. limit says
+// in words how long that took, where it was not the caller who set it.
+func (b *Bus) Close(ctx context.Context, limit string) error {
 	b.mu.Lock()
 	if !b.closed.Swap(true) {
 		close(b.done)
@@ -149,7 +150,10 @@ func (b *Bus) Close(ctx context.Context) error {
 	if boxes == 0 {
 		return nil
 	}
-	return fmt.Errorf("weakbus: Close: %d handlers of Async still running; %d events were dropped: %w", boxes, lost, context.Cause(ctx))
+	if limit != "" {
+		return fmt.Errorf("weakbus: Close: %d handlers of Async still running after %s; %d events were dropped", boxes, limit, lost)
+	}
+	return fmt.Errorf("weakbus: Shutdown: %d handlers of Async still running; %d events were dropped: %w", boxes, lost, context.Cause(ctx))
 }
 
 // CloseLimit bounds how long Close waits for mailboxes, where the caller does not say.
@@ -221,24 +225,39 @@ func (b *Bus) PublishAny(o *Outcome, event any) {
 	if event == nil || b.closed.Load() {
 		return
 	}
-	typ := reflect.TypeOf(event)
-	if t := b.find(typ); t != nil {
+	if t := b.find(reflect.TypeOf(event)); t != nil {
 		j := &Job{Outcome: *o, Topic: t}
 		defer func() { *o = j.Outcome }() // also when a handler panics
 		t.typ.Deliver(j, event)
 		return
 	}
-	var (
-		room [4]boxedLeg
-		legs = room[:0]
-	)
-	for _, t := range b.interfaces.Load().memoised(typ) {
+	var room [4]boxedLeg
+	legs := b.plan(room[:0], event)
+	defer leaveBoxed(legs)
+	o.run(legs)
+}
+
+// plan adds the legs of an event by its dynamic type.
+func (b *Bus) plan(legs []boxedLeg, event any) []boxedLeg {
+	if event == nil {
+		return legs
+	}
+	typ := reflect.TypeOf(event)
+	var listeners []*Topic
+	if t := b.find(typ); t == nil {
+		listeners = b.interfaces.Load().memoised(typ)
+	} else {
+		legs = t.beginBoxed(legs, event)
+		if all := t.listeners.Load(); all != nil {
+			listeners = *all
+		}
+	}
+	for _, t := range listeners {
 		if t.head.Load() != nil || t.kept.Load() != nil {
 			legs = t.beginBoxed(legs, event)
 		}
 	}
-	defer leaveBoxed(legs)
-	o.run(legs)
+	return legs
 }
 
 // runners is the mailboxes of a bus that are at work.

@@ -87,7 +87,7 @@ func (k *compaction) move(c *Chunk, n int) {
 	case dst != nil:
 		joined := newChunk(k.ledger, c.ops, c.prio, min(maxChunk, max(2*dst.size(), dst.size()+live)))
 		k.kept -= dst.size()
-		k.fill(joined, dst, dst.size())
+		k.removed += dst.size() - k.fill(joined, dst, dst.size())
 		dst = joined
 		k.chunks[len(k.chunks)-1], k.own = dst, true
 	case live == n && n == len(c.Slots):

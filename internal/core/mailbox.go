@@ -81,6 +81,7 @@ type losses struct {
 }
 
 func (s *losses) add(l *lane, n int) {
+	l.dropped += n
 	switch {
 	case n == 0:
 	case s.n == 0 || s.lane == l:
@@ -112,7 +113,6 @@ func (b *Box) makeRoom(l *lane, t *Topic, ctx context.Context) (accepted bool, l
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	before := b.dropped
 	for !l.gone && !b.over && b.full() {
 		switch b.overflow {
 		case Block:
@@ -137,7 +137,6 @@ func (b *Box) makeRoom(l *lane, t *Topic, ctx context.Context) (accepted bool, l
 		b.dropped++
 		lost.add(l, 1)
 	}
-	l.dropped += b.dropped - before
 	return !b.over && !l.gone, lost, nil
 }
 

@@ -172,7 +172,7 @@ func (t *Topic) isInterface() bool {
 // and the interface topics of the bus. Each of them is a level, with an order of its own.
 func (t *Topic) route(o *Outcome, h *Hand) {
 	switch {
-	case t.isInterface():
+	case t.Branch == nil && t.isInterface():
 		t.Bus.PublishAny(o, h.Box())
 	case t.Bus.observed():
 		t.routeObserved(o, h)
@@ -192,9 +192,13 @@ func (t *Topic) deliverLegs(o *Outcome, h *Hand) {
 	for ; t.Branch != nil; t = t.Branch.parent {
 		near = t.current().begin(o, near, h)
 	}
-	near = t.begin(o, near, h)
-	if listeners := t.listeners.Load(); listeners != nil {
-		far = addListeners(far, *listeners, h)
+	if t.isInterface() { // a sub-topic of one was published to
+		far = t.Bus.plan(far, h.Box())
+	} else {
+		near = t.begin(o, near, h)
+		if listeners := t.listeners.Load(); listeners != nil {
+			far = addListeners(far, *listeners, h)
+		}
 	}
 	defer Leave(near)
 	defer leaveBoxed(far)
@@ -355,7 +359,10 @@ func (t *Topic) segment(o *Outcome, g *Segment, clean uint64, from, to int, h *H
 		}
 		return
 	}
-	n := h.Run(g.Run, g.Chunk, nil, clean, from, to)
+	n := 0
+	if from < to { // the tail behind a snapshot may begin at the end of a chunk
+		n = h.Run(g.Run, g.Chunk, nil, clean, from, to)
+	}
 	o.Ran += n
 	if from += n; from < to {
 		o.Ran += t.slowly(g, nil, from, to, h)
