@@ -177,7 +177,7 @@ func TestTable_HasOnlyWhatWasMeasured(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, writeTable(&b, "go1.26.8", 3, found().rows()))
 	head, body, _ := strings.Cut(b.String(), "| --- | ---: | ---: | ---: | --- | ---: | ---: |\n")
-	assert.Contains(t, head, fmt.Sprintf("200 receivers and 60 event types for linux/amd64, built with go1.26.8 on %d CPUs; CPU and memory are medians of 3 builds. MB is 1,000,000 bytes.", runtime.NumCPU()))
+	assert.Contains(t, head, fmt.Sprintf("200 receivers and 60 event types for linux/amd64, built with go1.26.8 on %d CPUs; CPU and memory are medians of 3 builds. MB is 1,000,000 bytes. ", runtime.NumCPU()))
 	assert.Equal(t, `| plain: binary | 7.0 MB | 5.0 MB | 6.8 MB | bound met | 3.4 MB | 2.2 MB |
 | plain: stripped | – | – | 4.9 MB |  | 2.4 MB | – |
 | plain: CPU of the build | 6.0 s | 3.0 s | 2.0 s | aim met | 1.0 s | – |

@@ -130,7 +130,7 @@ func writeTable(w io.Writer, version string, rounds int, rows []row) error {
 	if rounds > 1 {
 		fmt.Fprintf(&b, "; CPU and memory are medians of %d builds", rounds)
 	}
-	b.WriteString(". MB is 1,000,000 bytes.\n\n")
+	b.WriteString(". MB is 1,000,000 bytes. [sizes](benchmarks/sizes/doc.go) says what the plain and the mixed program do.\n\n")
 	b.WriteString("| what | bound | aim | weakbus | | badu/bus | slices of functions |\n")
 	b.WriteString("| --- | ---: | ---: | ---: | --- | ---: | ---: |\n")
 	for _, r := range rows {

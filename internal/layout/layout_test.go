@@ -1,8 +1,12 @@
 // Package layout holds no code. Its test checks which packages of the library import which.
 //
-// The library has two floors. The core, under internal, knows nothing of the face, which is the
-// root package and the packages beside it. The face imports the standard library and the core, and
-// nothing else, so a program that uses the library depends on nothing else either.
+// The library has two floors. The face is the root package with the packages beside it; the core is
+// everything under internal. The core imports the standard library and parts of itself, and never
+// the face. The root package imports the standard library and the core. So a program that imports it
+// depends on no other module.
+//
+// Package internal/core has no type parameters: it is compiled once, and not for each event type
+// of a program. Packages under it may have some, as a ring of values does.
 package layout
 
 import (
