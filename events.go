@@ -46,7 +46,7 @@ func events[E any](ctx context.Context, t *core.Topic, opts []SubscribeOption) i
 			}
 			return s.core.End(a)
 		}
-		sub := d.end(t, new(Subscription), s)
+		sub := d.end(t, s, streamReceiver)
 		s.core.Of(&sub.entry)
 		defer sub.Cancel()
 		for s.core.Next(ctx) {
@@ -75,19 +75,21 @@ func openStream(t *core.Topic, typ *core.Type, st core.Store, opts []SubscribeOp
 	s.core.Init(t.Bus, typ, st, capacity, overflow)
 	d := &draft{opts: o}
 	d.core.Function, d.core.Type, d.core.Ref = "Events", typ, weak.Make(s)
-	d.core.Receiver = &core.Receiver{
-		Type:    reflect.TypeFor[stream](),
-		Alive:   func(e *core.Entry) bool { return streamOf(e) != nil },
-		Release: func(e *core.Entry) { streamOf(e).stop() },
-		Backlog: func(e *core.Entry) (waiting, dropped int) { return streamOf(e).backlog() },
-		Value: func(e *core.Entry) any {
-			if s := streamOf(e); s != nil {
-				return s
-			}
-			return nil
-		},
-	}
 	return s, d
+}
+
+// streamReceiver makes what the core knows of streams.
+func streamReceiver(r *core.Receiver) *core.Ops {
+	r.Alive = func(e *core.Entry) bool { return streamOf(e) != nil }
+	r.Release = func(e *core.Entry) { streamOf(e).stop() }
+	r.Backlog = func(e *core.Entry) (waiting, dropped int) { return streamOf(e).backlog() }
+	r.Value = func(e *core.Entry) any {
+		if s := streamOf(e); s != nil {
+			return s
+		}
+		return nil
+	}
+	return nil
 }
 
 func streamOf(e *core.Entry) *stream {

@@ -90,14 +90,14 @@ func (s *Subscription) String() string { return s.entry.Describe(s.State().Strin
 // garbage collector never, or perhaps never, collects: of size zero, or pointer-free and smaller
 // than 16 bytes, which the runtime allocates in batches.
 func Subscribe[T, E any, S Source[E]](src S, recv *T, handle func(*T, E), opts ...SubscribeOption) *Subscription {
-	return subscribe(&draft{core: core.Draft{Function: "Subscribe", Ref: weak.Make(recv)}}, topicOf[E]("Subscribe", src), recv, upgradesOf[T], handle, opts)
+	return subscribe(draftFor("Subscribe", weak.Make(recv)), topicOf[E]("Subscribe", src), recv, upgradesOf[T](), handle, nil, opts)
 }
 
 // SubscribeContext is Subscribe for a handler that takes a context and may fail. The context is
 // the one given to PublishContext, context.Background() for Publish; when the publisher cancels it,
 // work that is to go on needs context.WithoutCancel. What becomes of the error is said there.
 func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, context.Context, E) error, opts ...SubscribeOption) *Subscription {
-	return subscribeContext(&draft{core: core.Draft{Function: "SubscribeContext", Ref: weak.Make(recv)}}, topicOf[E]("SubscribeContext", src), recv, upgradesOf[T], handle, opts)
+	return subscribe(draftFor("SubscribeContext", weak.Make(recv)), topicOf[E]("SubscribeContext", src), recv, upgradesOf[T](), nil, handle, opts)
 }
 
 // SubscribeFunc calls handle with each event of type E that is published to src, from the next
@@ -112,7 +112,7 @@ func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, con
 func SubscribeFunc[E any, S Source[E]](src S, scope *Scope, handle func(E), opts ...SubscribeOption) *Subscription {
 	t := topicOf[E]("SubscribeFunc", src)
 	d, h := held("SubscribeFunc", scope, handle, handle == nil)
-	return subscribe(d, t, h, upgradesOf[holder], callHeld[E], opts)
+	return subscribe(d, t, h, upgradesOf[holder](), callHeld[E], nil, opts)
 }
 
 // SubscribeFuncContext is SubscribeFunc for a handler that takes a context and may fail, as in
@@ -120,7 +120,7 @@ func SubscribeFunc[E any, S Source[E]](src S, scope *Scope, handle func(E), opts
 func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(context.Context, E) error, opts ...SubscribeOption) *Subscription {
 	t := topicOf[E]("SubscribeFuncContext", src)
 	d, h := held("SubscribeFuncContext", scope, handle, handle == nil)
-	return subscribeContext(d, t, h, upgradesOf[holder], callHeldContext[E], opts)
+	return subscribe(d, t, h, upgradesOf[holder](), nil, callHeldContext[E], opts)
 }
 
 // draft is a subscription in the making: what does not depend on types.
@@ -130,9 +130,15 @@ type draft struct {
 	scope *Scope // of SubscribeFunc
 }
 
-// begin looks at what the caller gave and returns the subscription to make. It reports whether a
-// delivery has to look at options.
-func (d *draft) begin(recv any, nilHandler bool, opts []SubscribeOption) (s *Subscription, guards bool) {
+// draftFor returns the draft of a subscription with a receiver; ref is the weak pointer to it. It is
+// small enough to be inlined, and then the draft stays on the stack.
+func draftFor(function string, ref any) *draft {
+	return &draft{core: core.Draft{Function: function, Ref: ref}}
+}
+
+// begin looks at what the caller gave, and reports whether a delivery has neither a context to hand on
+// nor options to look at.
+func (d *draft) begin(recv any, nilHandler, careful bool, opts []SubscribeOption) (plain bool) {
 	if d.scope == nil {
 		d.core.Of = reflect.TypeOf(recv)
 		checkReceiver(d.core.Function, reflect.ValueOf(recv))
@@ -142,28 +148,21 @@ func (d *draft) begin(recv any, nilHandler bool, opts []SubscribeOption) (s *Sub
 	} else {
 		d.core.Held, d.opts.Scope = recv, &d.scope.core
 	}
-	if len(opts) > 0 {
-		d.opts = evaluate(d.opts.Scope, opts)
-		guards = d.opts.Guards()
+	if len(opts) == 0 {
+		return !careful
 	}
-	return new(Subscription), guards
-}
-
-// receiver returns what the core knows of the receiver's type, which it makes from made on first use.
-func (d *draft) receiver(made func() *core.Receiver) *core.Receiver {
-	return core.ReceiverOf(d.core.Of, func() *core.Receiver {
-		r := made()
-		if d.scope != nil {
-			r.Release = releaseHolder
-		}
-		return r
-	})
+	d.opts = evaluate(d.opts.Scope, opts)
+	return !careful && !d.opts.Guards()
 }
 
 // end makes the subscription. A receiver that is made in the call of Subscribe lives at least
 // through it.
-func (d *draft) end(t *core.Topic, s *Subscription, recv any) *Subscription {
-	t.Subscribe(&s.entry, &d.core, &d.opts)
+func (d *draft) end(t *core.Topic, recv any, made core.Maker) *Subscription {
+	s := new(Subscription)
+	if d.scope != nil {
+		d.core.Release = releaseHolder
+	}
+	t.Subscribe(&s.entry, &d.core, &d.opts, made)
 	runtime.KeepAlive(recv)
 	return s
 }

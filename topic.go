@@ -29,7 +29,7 @@ func TopicOf[E any](b *Bus) *Topic[E] {
 	if t := find[E](&b.core); t != nil {
 		return t
 	}
-	return addTopic[E](&b.core, typeOf[E]())
+	return b.core.FindOrAdd(typeOf[E]()).(*Topic[E])
 }
 
 // Publish calls the handler of each live subscription with event, on this goroutine, and
@@ -114,16 +114,10 @@ func (t *Topic[E]) At(key any) *Topic[E] {
 	if t == nil {
 		nilTopic()
 	}
-	return t.core.At(key, typeOf[E], newBranch[E]).Face.(*Topic[E])
-}
-
-// newBranch returns a topic that is to be a keyed sub-topic.
-func newBranch[E any]() *core.Branch {
-	made := &struct {
-		Topic[E]
-		branch core.Branch
-	}{}
-	return made.branch.Grow(&made.Topic, &made.core)
+	if t.core.Unknown() {
+		t.core.Know(typeOf[E]())
+	}
+	return t.core.At(key).Face.(*Topic[E])
 }
 
 // Len returns the number of live subscriptions, paused ones included. It looks at each of
@@ -146,7 +140,7 @@ func (t *Topic[E]) Clear() int { return t.base("Clear").Clear() }
 // implements it, the parent of keyed sub-topics also what was published to those. A
 // sub-topic that retains stays even when it has no subscribers.
 func (t *Topic[E]) Retain() *Topic[E] {
-	t.base("Retain").Retain(typeOf[E](), newPlace[E])
+	t.base("Retain").Retain(typeOf[E]())
 	return t
 }
 
@@ -186,7 +180,7 @@ func update[E any](t *core.Topic, change func(last E, ok bool) E) int {
 	j, ok := t.Update(func(place any) {
 		k := place.(*kept[E])
 		event = change(k.event, k.has)
-		k.put(event)
+		k.event, k.has = event, true
 	})
 	if !ok {
 		return 0

@@ -122,7 +122,7 @@ func (t *Trace) observer() *core.Observer {
 		o.Failed = func(e *core.Failure) { f((*HandlerError)(e)) }
 	}
 	if f := t.Dropped; f != nil {
-		o.Dropped = func(d core.Drop) { f(dropOf(d)) }
+		o.Dropped = func(d core.Dropped) { f(dropOf(d)) }
 	}
 	if f := t.Active; f != nil {
 		o.Active = func(i core.TopicInfo) { f(TopicInfo(i)) }
@@ -163,7 +163,7 @@ func subscriptionInfo(i core.Info) SubscriptionInfo {
 	}
 }
 
-func dropOf(d core.Drop) Drop {
+func dropOf(d core.Dropped) Drop {
 	drop := Drop{Event: d.Event, Queue: d.Queue, Count: d.Count, Total: d.Total}
 	if d.Subscription != nil {
 		info := subscriptionInfo(*d.Subscription)

@@ -28,8 +28,8 @@ type upgrades[P any] struct {
 }
 
 //go:noinline
-func upgradesOf[T any]() *upgrades[*T] {
-	return &upgrades[*T]{
+func upgradesOf[T any]() upgrades[*T] {
+	return upgrades[*T]{
 		func(e *core.Entry) (*T, bool) {
 			w, _ := e.Ref().(weak.Pointer[T])
 			p := w.Value()
@@ -58,26 +58,26 @@ const shortChunk = 7
 // opsOf makes the ops of subscriptions without a guard. Their cells are the handlers.
 //
 //go:noinline
-func opsOf[P, E any](u *upgrades[P], r *core.Receiver) *core.Ops {
-	one := u.one
-	_, held := any(u).(*upgrades[*holder])
+func opsOf[P, E any](up upgrades[P]) *core.Ops {
+	one, four := up.one, up.four
+	_, held := any(one).(func(*core.Entry) (*holder, bool))
 	return &core.Ops{
-		Receiver: r,
-		Run: run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) (called int) {
+		Run: run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
 			if handle, ok := c.Cells.(func(P, E)); ok {
 				e := c.Slots[0]
-				if recv, ok := one(e); ok && e.Active() && (w == nil || w.Begin(0)) {
+				if recv, ok := one(e); !ok || !e.Active() || w != nil && !w.Begin(0) {
+					return 0
+				} else {
 					handle(recv, event)
-					w.End()
-					called = 1
 				}
-				return called
+				w.End()
+				return 1
 			}
 			handlers := *c.Cells.(*[]func(P, E))
 			for i := from; i < to; i++ {
 				if w == nil && i&3 == from&3 { // four at a time, up to one that is gone
-					if i += callWeak(c.Epoch, clean, u.four, c.Slots[i:to], handlers[i:to], event); i == to {
-						return to - from
+					if i += callWeak(c.Epoch, clean, four, c.Slots[i:to], handlers[i:to], event); i == to {
+						break
 					}
 				}
 				recv, ok := one(c.Slots[i])
@@ -89,61 +89,53 @@ func opsOf[P, E any](u *upgrades[P], r *core.Receiver) *core.Ops {
 			}
 			return to - from
 		}),
-		Room: func(n int) any {
-			handlers := make([]func(P, E), n)
-			return &handlers
-		},
-		Put:  func(c *core.Chunk, i int, h any) { setHandler(c, i, h.(func(P, E))) },
-		Move: func(dst, src *core.Chunk, to, from int) { setHandler(dst, to, handler[P, E](src, from)) },
-		Upgrade: func(s *core.Snapshot, c *core.Chunk, n int) {
-			if n <= shortChunk || held {
-				for i := range n {
-					recv, ok := one(c.Slots[i])
-					switch {
-					case !ok:
-						s.Missed(c.Slots[i])
-					case !held:
-						addBound(s, c, i, bind(recv, handler[P, E](c, i)))
-					default: // the function itself; it is gone where the subscription has ended
-						if fn, ok := heldBy(recv).(func(E)); ok {
-							addBound(s, c, i, fn)
-						}
-					}
+		Cell: func(c *core.Chunk, i int, src *core.Chunk, from int, handler any) {
+			all, several := c.Cells.(*[]func(P, E))
+			if src != nil { // moves a cell
+				if handler = src.Cells; len(src.Slots) > 1 {
+					handler = (*handler.(*[]func(P, E)))[from]
 				}
-				return
 			}
+			switch {
+			case handler == nil:
+				handlers := make([]func(P, E), i)
+				c.Cells = &handlers
+			case several:
+				(*all)[i] = handler.(func(P, E))
+			default:
+				c.Cells = handler
+			}
+		},
+		Upgrade: func(s *core.Snapshot, c *core.Chunk, n int) {
 			calls := make([]call[P, E], n)
+			short := n <= shortChunk
 			for i := range calls {
 				recv, ok := one(c.Slots[i])
-				if calls[i] = (call[P, E]{recv, handler[P, E](c, i)}); !ok {
+				if !ok {
 					s.Missed(c.Slots[i])
 				}
+				handle, single := c.Cells.(func(P, E))
+				if !single {
+					handle = (*c.Cells.(*[]func(P, E)))[i]
+				}
+				calls[i] = call[P, E]{recv, handle}
+				switch {
+				case held && ok: // the function itself; it is gone where the subscription has ended
+					if fn, ok := heldBy(recv).(func(E)); ok {
+						addBound(s, c, i, fn)
+					}
+				case short && ok:
+					// All receiver types share the one compiled closure: its call then has one target
+					// for the whole segment, and only that of handle has to be guessed.
+					addBound(s, c, i, func(event E) { handle(recv, event) })
+				}
 			}
-			s.Add(c, n, run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
-				return callStrong(c.Epoch, w, clean, calls, from, to, event)
-			}))
+			if !short && !held {
+				s.Add(c, n, run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
+					return callStrong(c.Epoch, w, clean, calls, from, to, event)
+				}))
+			}
 		},
-	}
-}
-
-// handler returns the handler in slot i of c.
-//
-//go:noinline
-func handler[P, E any](c *core.Chunk, i int) func(P, E) {
-	if handle, ok := c.Cells.(func(P, E)); ok {
-		return handle
-	}
-	return (*c.Cells.(*[]func(P, E)))[i]
-}
-
-// setHandler puts a handler into slot i of c, which is not published yet.
-//
-//go:noinline
-func setHandler[P, E any](c *core.Chunk, i int, handle func(P, E)) {
-	if len(c.Slots) == 1 {
-		c.Cells = handle
-	} else {
-		(*c.Cells.(*[]func(P, E)))[i] = handle
 	}
 }
 
@@ -238,14 +230,6 @@ func addBound[E any](s *core.Snapshot, c *core.Chunk, i int, call func(E)) {
 	}))
 }
 
-// bind closes handle over its receiver. All receiver types share one compiled closure: its call then
-// has one target for the whole segment, and only handle's own target has to be guessed.
-//
-//go:noinline
-func bind[P, E any](recv P, handle func(P, E)) func(E) {
-	return func(event E) { handle(recv, event) }
-}
-
 // callBound is callStrong for bound functions. It takes eight at a time for the sake of the
 // processor's branch history, in which each jump back takes a place that the handlers' targets,
 // which have to be guessed from it, then lack.
@@ -316,7 +300,7 @@ func publish[E any](t *core.Topic, event E) int {
 		return 0
 	}
 	if l == nil || l.Mode != 0 {
-		return publishFar(t, event)
+		return far(&core.Job{Topic: t}, event)
 	}
 	if l.N == 1 {
 		c := l.First()
@@ -334,6 +318,10 @@ func publish[E any](t *core.Topic, event E) int {
 //go:noinline
 func deliver[E any](t *core.Topic, l *core.List, event E) (ran int) {
 	if l.N == 1 {
+		c := l.First()
+		if run, ok := c.Run.(run[E]); ok && run(c, nil, l.Clean, 0, 1, event) == 1 {
+			return 1
+		}
 		return far(&core.Job{Topic: t, List: l}, event)
 	}
 	s := l.Snapshot()
@@ -355,66 +343,43 @@ func deliver[E any](t *core.Topic, l *core.List, event E) (ran int) {
 	return ran
 }
 
-// far does a job that has more to look at, and returns how many handlers ran.
+// far publishes an event, or does what is left of a publish, where more is to be looked at than the
+// topic's own list. It returns how many handlers ran.
 //
 //go:noinline
-func far[E any](j *core.Job, event E) int {
+func far[E any](j *core.Job, event E) (ran int) {
+	if j.List == nil {
+		if j.Topic.Unknown() {
+			j.Topic.Know(typeOf[E]())
+		}
+		var room [4]core.Leg
+		if legs, simple := j.Topic.Legs(room[:0]); simple {
+			defer core.Leave(legs)
+			for i := range legs {
+				ran += deliver(legs[i].Topic, legs[i].List, event)
+			}
+			return ran
+		}
+	}
 	defer j.Report() // also when a later handler panics
 	erase(event, j)
 	return j.Ran
 }
 
-// publishFar is publish where more is to be looked at than the topic's own list.
+// publishTo publishes event to the bus's topic of its type, or where that is an interface of its
+// dynamic type.
 //
 //go:noinline
-func publishFar[E any](t *core.Topic, event E) (ran int) {
-	if t.Unknown() {
-		t.Know(typeOf[E]())
-	}
-	var room [4]core.Leg
-	legs, simple := t.Legs(room[:0])
-	if !simple {
-		return far(&core.Job{Topic: t}, event)
-	}
-	defer core.Leave(legs)
-	for i := range legs {
-		ran += deliverLeg(&legs[i], event)
-	}
-	return ran
-}
-
-// deliverLeg is deliver, with the usual case in front.
-func deliverLeg[E any](leg *core.Leg, event E) int {
-	l := leg.List
-	if l.N == 1 {
-		c := l.First()
-		if run, ok := c.Run.(run[E]); ok && run(c, nil, l.Clean, 0, 1, event) == 1 {
-			return 1
-		}
-	}
-	return deliver(leg.Topic, l, event)
-}
-
-// publishTo publishes event to the bus's topic of its type.
 func publishTo[E any](b *core.Bus, event E) int {
-	if t := find[E](b); t != nil {
-		return publish(&t.core, event)
+	t := find[E](b)
+	if t == nil {
+		typ := typeOf[E]()
+		if typ.Interface() {
+			return b.PublishAnyReported(event)
+		}
+		t = b.FindOrAdd(typ).(*Topic[E])
 	}
-	return publishNew(b, event)
-}
-
-// publishNew publishes the first event of its type.
-//
-//go:noinline
-func publishNew[E any](b *core.Bus, event E) int {
-	typ := typeOf[E]()
-	if typ.Event.Kind() == reflect.Interface { // to the topic of its dynamic type
-		var j core.Job
-		defer j.ReportTo(b)
-		b.PublishAny(&j.Outcome, any(event))
-		return j.Ran
-	}
-	return publish(&addTopic[E](b, typ).core, event)
+	return publish(&t.core, event)
 }
 
 // erase has a job done with an event whose type the core is not to know. It is the one door between
@@ -441,7 +406,8 @@ func erase[E any](event E, j *core.Job) {
 			case core.Tell:
 				return true, to.(func(context.Context, core.TopicInfo, E) error)(ctx, recv.(core.TopicInfo), event)
 			case core.Put:
-				to.(*kept[E]).put(event)
+				k := to.(*kept[E])
+				k.event, k.has = event, true
 			}
 			return true, nil
 		},
@@ -452,12 +418,44 @@ func erase[E any](event E, j *core.Job) {
 //
 //go:noinline
 func typeOf[E any]() *core.Type {
-	return core.TypeOf(reflect.TypeFor[E](), func() core.Type {
-		return core.Type{
-			NewStore: func() core.Store { return new(store[E]) },
-			Deliver:  func(j *core.Job, event any) { erase(event.(E), j) },
+	return core.TypeOf(reflect.TypeFor[E](), func(do core.TypeOp, x any, j *core.Job) any {
+		switch do {
+		case core.Deliver:
+			erase(x.(E), j)
+		case core.NewStore:
+			return new(store[E])
+		case core.NewTopic:
+			t := new(Topic[E])
+			j.Topic = &t.core
+			return t
+		case core.NewBranch:
+			b := new(branch[E])
+			return b.branch.Grow(&b.topic, &b.topic.core)
+		case core.NewPlace:
+			return new(kept[E])
+		case core.ForgetPlace:
+			*x.(*kept[E]) = kept[E]{}
+		case core.Copy:
+			if k := x.(*kept[E]); k.has {
+				event := k.event
+				return core.Parcel(func(j *core.Job) { erase(event, j) })
+			}
 		}
+		return nil
 	})
+}
+
+// branch is a topic that is a keyed sub-topic.
+type branch[E any] struct {
+	topic  Topic[E]
+	branch core.Branch
+}
+
+// kept is the event that a topic retains.
+type kept[E any] struct {
+	event E
+	has   bool
+	_     [0]func() // not comparable, which saves a function for each type of event
 }
 
 // store is where events wait. See core.Store.
@@ -466,7 +464,7 @@ type store[E any] struct {
 	head, next int // the oldest of in, and of out
 }
 
-// letter is an event in a store. It is not comparable, which saves a function for each type of event.
+// letter is an event in a store.
 type letter[E any] struct {
 	event E
 	note  any
@@ -483,30 +481,6 @@ func (s *store[E]) push(event E, note any) {
 	s.in = append(s.in, letter[E]{event: event, note: note})
 }
 
-// Drop removes the oldest n of those that came in.
-func (s *store[E]) Drop(n int) {
-	clear(s.in[s.head : s.head+n]) // lets go of what they point to
-	if s.head += n; s.head == len(s.in) {
-		s.in, s.head = s.in[:0], 0
-	}
-}
-
-// Shift moves the oldest n of those that came in to the consumer's side, which is empty.
-func (s *store[E]) Shift(n int) {
-	s.next = 0
-	if s.head > 0 || n < len(s.in) {
-		s.out = append(s.out[:0], s.in[s.head:s.head+n]...)
-		s.Drop(n)
-		return
-	}
-	s.in, s.out = s.out[:0], s.in
-	if cap(s.in) > 1024 && cap(s.in)/8 > n {
-		s.in = nil // large beside what is used
-	}
-}
-
-// pop removes the oldest on the consumer's side.
-//
 //go:noinline
 func (s *store[E]) pop() (l letter[E]) {
 	l, s.out[s.next] = s.out[s.next], l // lets go of what it points to
@@ -514,49 +488,40 @@ func (s *store[E]) pop() (l letter[E]) {
 	return l
 }
 
-// Take removes the oldest on the consumer's side, and has j done with it.
-func (s *store[E]) Take(j *core.Job) {
-	if l := s.pop(); j != nil {
-		j.Note(l.note)
-		erase(l.event, j)
-	}
-}
-
-// Publish removes the oldest on the consumer's side, and publishes it.
-func (s *store[E]) Publish(b *core.Bus) {
-	l := s.pop()
-	if t, ok := l.note.(*core.Topic); ok {
-		publish(t, l.event)
-		return
-	}
-	publishTo(b, l.event)
-}
-
-// Back puts what is left on the consumer's side before what came in since.
-func (s *store[E]) Back() {
-	s.in, s.head = append(s.out[s.next:len(s.out):len(s.out)], s.in[s.head:]...), 0
-	s.out, s.next = nil, 0
-}
-
-// kept is the event that a topic retains.
-type kept[E any] struct {
-	event E
-	has   bool
-}
-
-func (k *kept[E]) put(event E) { k.event, k.has = event, true }
-
-//go:noinline
-func newPlace[E any]() core.Place {
-	k := new(kept[E])
-	return core.Place{
-		Event: k,
-		Put:   func(event any) { k.put(event.(E)) },
-		Keep: func() (core.Parcel, bool) {
-			event := k.event
-			return func(j *core.Job) { erase(event, j) }, k.has
-		},
-		Forget: func() { *k = kept[E]{} },
+// Do does what the core asks for.
+func (s *store[E]) Do(do core.StoreOp, n int, j *core.Job) {
+	switch do {
+	case core.Take:
+		if l := s.pop(); j != nil {
+			j.Note(l.note)
+			erase(l.event, j)
+		}
+	case core.Publish:
+		l := s.pop()
+		if t, ok := l.note.(*core.Topic); ok {
+			publish(t, l.event)
+		} else {
+			publishTo(j.Bus, l.event)
+		}
+	case core.Shift:
+		s.next = 0
+		if s.head == 0 && n == len(s.in) {
+			s.in, s.out = s.out[:0], s.in
+			if cap(s.in) > 1024 && cap(s.in)/8 > n {
+				s.in = nil // large beside what is used
+			}
+			return
+		}
+		s.out = append(s.out[:0], s.in[s.head:s.head+n]...)
+		fallthrough
+	case core.Drop:
+		clear(s.in[s.head : s.head+n]) // lets go of what they point to
+		if s.head += n; s.head == len(s.in) {
+			s.in, s.head = s.in[:0], 0
+		}
+	case core.Back:
+		s.in, s.head = append(s.out[s.next:len(s.out):len(s.out)], s.in[s.head:]...), 0
+		s.out, s.next = nil, 0
 	}
 }
 
@@ -571,16 +536,6 @@ func find[E any](b *core.Bus) *Topic[E] {
 	return t
 }
 
-// addTopic returns the bus's topic of type E, which it makes if there is none.
-//
-//go:noinline
-func addTopic[E any](b *core.Bus, typ *core.Type) *Topic[E] {
-	return b.FindOrAdd(typ, func() (any, *core.Topic) {
-		t := new(Topic[E])
-		return t, &t.core
-	}).(*Topic[E])
-}
-
 // topicOf returns the topic of src, which it makes if need be.
 //
 //go:noinline
@@ -592,63 +547,44 @@ func topicOf[E any, S Source[E]](function string, src S) *core.Topic {
 		}
 	case *Bus:
 		if s != nil {
-			if t := find[E](&s.core); t != nil {
-				return &t.core
-			}
-			return &addTopic[E](&s.core, typeOf[E]()).core
+			return &TopicOf[E](s).core
 		}
 	}
 	nilSource(function)
 	return nil
 }
 
-// subscribe subscribes a handler that takes a receiver and an event.
+// subscribe subscribes one of two handlers; the other is nil.
 //
 //go:noinline
-func subscribe[P, E any](d *draft, t *core.Topic, recv P, up func() *upgrades[P], handle func(P, E), opts []SubscribeOption) *Subscription {
-	s, guards := d.begin(recv, handle == nil, opts)
+func subscribe[P, E any](d *draft, t *core.Topic, recv P, up upgrades[P], handle func(P, E), careful func(P, context.Context, E) error, opts []SubscribeOption) *Subscription {
+	plain := d.begin(recv, handle == nil && careful == nil, careful != nil, opts)
 	d.core.Type = typeOf[E]()
-	if guards {
-		d.core.Receiver = d.receiver(func() *core.Receiver { return receiverOf(up()) })
+	switch {
+	case plain:
+		d.core.Handler = handle
+	case handle != nil:
 		d.core.Guarded = func(recv any, _ context.Context, event E) error {
 			handle(recv.(P), event)
 			return nil
 		}
-	} else {
-		d.core.Handler = handle
-		d.core.Ops = func() *core.Ops {
-			u := up()
-			return opsOf[P, E](u, d.receiver(func() *core.Receiver { return receiverOf(u) }))
-		}
+	default:
+		d.core.Guarded = func(recv any, ctx context.Context, event E) error { return careful(recv.(P), ctx, event) }
 	}
-	return d.end(t, s, recv)
-}
-
-// subscribeContext is subscribe for a handler that takes a context and may fail.
-//
-//go:noinline
-func subscribeContext[P, E any](d *draft, t *core.Topic, recv P, up func() *upgrades[P], handle func(P, context.Context, E) error, opts []SubscribeOption) *Subscription {
-	s, _ := d.begin(recv, handle == nil, opts)
-	d.core.Type = typeOf[E]()
-	d.core.Receiver = d.receiver(func() *core.Receiver { return receiverOf(up()) })
-	d.core.Guarded = func(recv any, ctx context.Context, event E) error { return handle(recv.(P), ctx, event) }
-	return d.end(t, s, recv)
-}
-
-// receiverOf returns what the core knows of a type of receivers. There is one for each.
-//
-//go:noinline
-func receiverOf[P any](u *upgrades[P]) *core.Receiver {
-	return &core.Receiver{
-		Alive: func(e *core.Entry) bool {
-			_, ok := u.one(e)
+	return d.end(t, recv, func(r *core.Receiver) *core.Ops {
+		if r == nil {
+			return opsOf[P, E](up)
+		}
+		r.Alive = func(e *core.Entry) bool {
+			_, ok := up.one(e)
 			return ok
-		},
-		Value: func(e *core.Entry) any {
-			if recv, ok := u.one(e); ok {
+		}
+		r.Value = func(e *core.Entry) any {
+			if recv, ok := up.one(e); ok {
 				return recv
 			}
 			return nil
-		},
-	}
+		}
+		return nil
+	})
 }

@@ -92,15 +92,17 @@ func (b *Bus) all(do func(*Topic)) {
 	}
 }
 
-// FindOrAdd returns the typed topic of an event type, which it makes from made if there is none.
-func (b *Bus) FindOrAdd(typ *Type, made func() (face any, t *Topic)) any {
+// FindOrAdd returns the typed topic of an event type, which it makes if there is none.
+func (b *Bus) FindOrAdd(typ *Type) any {
 	b.mu.Lock()
 	defer b.tracer.pump()
 	defer b.mu.Unlock()
 	if face := b.Find(typ.Event); face != nil {
 		return face
 	}
-	face, t := made()
+	var j Job
+	face := typ.do(NewTopic, nil, &j)
+	t := j.Topic
 	t.Bus, t.closed = b, b.closed.Load()
 	t.Init(typ)
 	b.register(face, t)
@@ -228,13 +230,21 @@ func (b *Bus) PublishAny(o *Outcome, event any) {
 	if t := b.find(reflect.TypeOf(event)); t != nil {
 		j := &Job{Outcome: *o, Topic: t}
 		defer func() { *o = j.Outcome }() // also when a handler panics
-		t.typ.Deliver(j, event)
+		t.typ.deliver(j, event)
 		return
 	}
 	var room [4]boxedLeg
 	legs := b.plan(room[:0], event)
 	defer leaveBoxed(legs)
 	o.run(legs)
+}
+
+// PublishAnyReported is PublishAny for a publisher that gets no errors; they are reported.
+func (b *Bus) PublishAnyReported(event any) int {
+	var j Job
+	defer j.ReportTo(b) // also when a handler panics
+	b.PublishAny(&j.Outcome, event)
+	return j.Ran
 }
 
 // plan adds the legs of an event by its dynamic type.

@@ -25,9 +25,7 @@ func newChunk(l *ledger, ops *Ops, prio, room int) *Chunk {
 		return c
 	}
 	c.Slots = make([]*Entry, room)
-	if ops.Room != nil {
-		c.Cells = ops.Room(room)
-	}
+	ops.Cell(c, room, nil, 0, nil)
 	return c
 }
 
@@ -38,7 +36,7 @@ func (c *Chunk) size() int { return int(c.used.Load()) }
 func (c *Chunk) push(e *Entry, handler any) {
 	i := c.size()
 	c.Slots[i] = e
-	c.ops.Put(c, i, handler)
+	c.ops.Cell(c, i, nil, 0, handler)
 	c.used.Store(int32(i + 1))
 }
 
@@ -46,7 +44,7 @@ func (c *Chunk) push(e *Entry, handler any) {
 func (c *Chunk) take(from *Chunk, i int) {
 	n := c.size()
 	c.Slots[n] = from.Slots[i]
-	c.ops.Move(c, from, n, i)
+	c.ops.Cell(c, n, from, i, nil)
 	c.used.Store(int32(n + 1))
 }
 

@@ -47,13 +47,12 @@ type kind struct {
 
 // Ops is what the core cannot do itself with one sort of handler.
 type Ops struct {
-	Event    reflect.Type
 	Receiver *Receiver
-	Run      any                                 // the loop that calls handlers of a chunk; nil for guarded ones
-	Room     func(n int) any                     // makes n cells; nil if there is always one
-	Put      func(c *Chunk, i int, handler any)  // writes a cell
-	Move     func(dst, src *Chunk, to, from int) // copies a cell
-	Upgrade  func(s *Snapshot, c *Chunk, n int)  // appends the first n subscribers to a snapshot
+	Run      any // the loop that calls the handlers of a chunk; nil for guarded ones
+	// Cell writes cell i of c: the handler, or if there is none what cell from of src has. With
+	// neither it makes i cells.
+	Cell    func(c *Chunk, i int, src *Chunk, from int, handler any)
+	Upgrade func(s *Snapshot, c *Chunk, n int) // appends the first n subscribers to a snapshot
 }
 
 // Receiver is what the core knows of a type of receivers. There is one for each.

@@ -9,23 +9,12 @@ import (
 // publish it to one step, and joining the list with the last event known another: so each event is
 // either replayed to a subscriber or published to it, never both or neither. See K3.
 type retained struct {
-	mu     sync.Mutex // comes before Topic.mu
-	place  any        // of the event, typed; what Hand's Put knows
-	put    func(event any)
-	keep   func() (p Parcel, ok bool)
-	forget func()
+	mu    sync.Mutex // comes before Topic.mu
+	place any        // of the event, typed; what Hand's Put knows
 }
 
-// Place is where a topic keeps an event whose type the core does not know.
-type Place struct {
-	Event  any                        // what Hand's Put knows: a pointer to it
-	Put    func(event any)            // puts a boxed event there
-	Keep   func() (p Parcel, ok bool) // copies it, if there is one
-	Forget func()                     // lets go of it
-}
-
-// Retain has the topic keep its last event in place from now on, and returns the topic to use.
-func (t *Topic) Retain(typ *Type, made func() Place) {
+// Retain has the topic keep its last event from now on.
+func (t *Topic) Retain(typ *Type) {
 	t = t.pin(typ)
 	defer t.unpin()
 	t.mu.Lock()
@@ -33,8 +22,7 @@ func (t *Topic) Retain(typ *Type, made func() Place) {
 	if t.closed || t.kept.Load() != nil {
 		return
 	}
-	p := made()
-	t.kept.Store(&retained{place: p.Event, put: p.Put, keep: p.Keep, forget: p.Forget})
+	t.kept.Store(&retained{place: typ.do(NewPlace, nil, nil)})
 	t.remode()
 }
 
@@ -75,7 +63,7 @@ func (t *Topic) Forget() {
 	if kept := t.current().kept.Load(); kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
-		kept.forget()
+		t.typ.do(ForgetPlace, kept.place, nil)
 	}
 }
 
@@ -188,7 +176,7 @@ func (t *Topic) join(prio int, e *Entry, g *Guard, replay, scoped bool) (open bo
 	if kept := t.kept.Load(); replay && kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
-		if event, ok := kept.keep(); ok {
+		if event, ok := t.typ.do(Copy, kept.place, nil).(Parcel); ok {
 			g.gate.replay(event)
 			if g.lane == nil {
 				e.state.Or(catchingUp)

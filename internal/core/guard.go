@@ -26,12 +26,17 @@ type Guard struct {
 
 // guardedOps are those of all guarded handlers, whatever their types. Cells are guards.
 var guardedOps = &Ops{
-	Room: func(n int) any {
-		guards := make([]*Guard, n)
-		return &guards
+	Cell: func(c *Chunk, i int, src *Chunk, from int, handler any) {
+		switch {
+		case src != nil:
+			c.setGuard(i, src.guard(from))
+		case handler != nil:
+			c.setGuard(i, handler.(*Guard))
+		default:
+			guards := make([]*Guard, i)
+			c.Cells = &guards
+		}
 	},
-	Put:  func(c *Chunk, i int, handler any) { c.setGuard(i, handler.(*Guard)) },
-	Move: func(dst, src *Chunk, to, from int) { dst.setGuard(to, src.guard(from)) },
 	Upgrade: func(s *Snapshot, c *Chunk, n int) {
 		recv := make([]any, n)
 		for i := range recv {

@@ -37,12 +37,9 @@ type keys struct {
 // minKeys is the number of keyed sub-topics that are not worth pruning.
 const minKeys = 64
 
-// At returns the linked sub-topic of a key, or else has made make one, which it prepares.
-func (t *Topic) At(key any, typ func() *Type, made func() *Branch) *Branch {
+// At returns the linked sub-topic of a key, or else makes one that nobody knows of.
+func (t *Topic) At(key any) *Branch {
 	checkKey(key)
-	if t.Unknown() {
-		t.Know(typ())
-	}
 	root, full := t, key
 	if t.Branch != nil {
 		root, full = t.Branch.root, keyPath{t.Branch.key, key}
@@ -50,7 +47,7 @@ func (t *Topic) At(key any, typ func() *Type, made func() *Branch) *Branch {
 	if linked := root.lookup(full); linked != nil {
 		return linked
 	}
-	b := made()
+	b := t.typ.do(NewBranch, nil, nil).(*Branch)
 	b.root, b.parent, b.key = root, t, full
 	b.topic.Branch, b.topic.Bus, b.topic.typ = b, t.Bus, t.typ
 	b.topic.remode() // nobody else has it yet

@@ -25,12 +25,19 @@ const (
 // Store is where events of one type wait. It has two sides: events come in on one, under the mutex
 // of a line, and are taken from the other by one consumer, without it.
 type Store interface {
-	Drop(n int)     // the oldest n of those that came in
-	Shift(n int)    // moves the oldest n of those that came in to the consumer's side
-	Take(j *Job)    // removes the consumer's oldest, and has j done with it; nil drops it
-	Publish(b *Bus) // removes the consumer's oldest, and publishes it to its topic, or to b
-	Back()          // puts what is left on the consumer's side before what came in since
+	Do(do StoreOp, n int, j *Job)
 }
+
+// StoreOp is what is done with a Store.
+type StoreOp uint8
+
+const (
+	Drop    StoreOp = iota // drops the oldest n of those that came in
+	Shift                  // moves the oldest n of those that came in to the consumer's side, which is empty
+	Take                   // removes the consumer's oldest, and has j done with it; nil drops it
+	Publish                // removes the consumer's oldest, and publishes it to its topic, or to the job's bus
+	Back                   // puts what is left on the consumer's side before what came in since
+)
 
 // line is events that wait for one consumer in one order: the bounds and policies that queues,
 // mailboxes and loops over Events share.
@@ -91,7 +98,7 @@ func (q *line) push(l *lane) {
 // drop drops the oldest n events of a lane. What they leave in the order is skipped later. The
 // caller holds mu.
 func (l *lane) drop(n int) {
-	l.store.Drop(n)
+	l.store.Do(Drop, n, nil)
 	l.n -= n
 	l.line.n -= n
 	if n > 0 && l.guard != nil && l.guard.pace != nil && l.guard.pace.coalesces() {

@@ -29,7 +29,7 @@ func NewBox(capacity int, overflow Overflow) *Box {
 
 // lane returns a lane of the box for a subscription.
 func (b *Box) lane(g *Guard, e *Entry, typ *Type) *lane {
-	return &lane{line: &b.line, store: typ.NewStore(), event: typ.Event, box: b, guard: g, entry: e}
+	return &lane{line: &b.line, store: typ.newStore(), event: typ.Event, box: b, guard: g, entry: e}
 }
 
 // put puts an event into the mailbox, and reports whether it will be delivered. recv is kept alive
@@ -259,7 +259,7 @@ func (l *lane) refill() bool {
 
 // shift moves the oldest n events to the consumer's side. The caller holds mu.
 func (l *lane) shift(n int) {
-	l.store.Shift(n)
+	l.store.Do(Shift, n, nil)
 	l.n -= n
 	l.line.n -= n
 }
@@ -344,7 +344,7 @@ func (l *lane) last() bool {
 // deliver delivers a letter, or else the oldest event on the consumer's side.
 func (l *lane) deliver(t *Topic, recv any, m letter) {
 	if p := l.guard.pace; p != nil && m.event == nil && p.coalesces() {
-		l.store.Take(nil) // which kept its place
+		l.store.Do(Take, 1, nil) // which kept its place
 		if m, _ = p.take(); m.event == nil {
 			return
 		}
@@ -353,12 +353,12 @@ func (l *lane) deliver(t *Topic, recv any, m letter) {
 	switch {
 	case recv == nil || t == nil || l.discard.Load():
 		if m.event == nil {
-			l.store.Take(nil)
+			l.store.Do(Take, 1, nil)
 		}
 	case m.event != nil:
 		m.deliver()
 	default:
-		l.store.Take(&Job{letter: &m})
+		l.store.Do(Take, 1, &Job{letter: &m})
 	}
 }
 

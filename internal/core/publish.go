@@ -46,6 +46,8 @@ type Job struct {
 	Snapshot *Snapshot // with List: go on with subscriber I of segment K of it
 	K, I     int
 	letter   *letter // one delivery that a publish left for later
+	place    any     // where a topic keeps the event
+	Bus      *Bus    // with Publish of a Store
 }
 
 // Outcome is what becomes of one publish, at all the topics that it reaches.
@@ -79,6 +81,8 @@ func (j *Job) ReportTo(b *Bus) {
 // Do does the job, and leaves what became of it in its Outcome.
 func (j *Job) Do(h *Hand) {
 	switch {
+	case j.place != nil:
+		_, _ = h.Do(Put, j.place, nil, nil)
 	case j.letter != nil:
 		j.letter.attempt(h)
 	case j.Snapshot != nil:
@@ -229,7 +233,7 @@ func (o *Outcome) run(legs []boxedLeg) {
 func (o *Outcome) runBoxed(leg *boxedLeg) {
 	j := &Job{Outcome: *o, Topic: leg.Topic, List: leg.List}
 	defer func() { *o = j.Outcome }()
-	leg.Topic.typ.Deliver(j, leg.event)
+	leg.Topic.typ.deliver(j, leg.event)
 }
 
 // begin adds a leg for t's own subscribers, if there are any, and keeps the event if t does.
@@ -288,7 +292,7 @@ func (t *Topic) beginBoxed(legs []boxedLeg, event any) []boxedLeg {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
 		if !t.Bus.closed.Load() {
-			kept.put(event)
+			t.typ.deliver(&Job{place: kept.place}, event)
 		}
 	}
 	var room [1]Leg

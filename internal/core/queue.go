@@ -29,6 +29,7 @@ type Queue struct {
 	sleepers int           // how many of those wait
 
 	out ring.Ring[*lane] // the order of the events that a drain took
+	job Job              // for their stores
 }
 
 // queueCapacity is the default capacity of a queue; see ADR 7.
@@ -37,6 +38,7 @@ const queueCapacity = 65_536
 // Init makes the queue ready; opts configure it.
 func (q *Queue) Init(b *Bus) {
 	q.Bus, q.capacity, q.overflow = b, queueCapacity, DropNewest
+	q.job.Bus = b
 	q.wake = make(chan struct{}, 1)
 	q.lanes.Store(&byType{})
 }
@@ -70,7 +72,7 @@ func (q *Queue) More(typ *Type) *Lane {
 	if l := old.find(typ.Event); l != nil {
 		return l.(*Lane)
 	}
-	l := &Lane{lane{line: &q.line, store: typ.NewStore(), event: typ.Event}}
+	l := &Lane{lane{line: &q.line, store: typ.newStore(), event: typ.Event}}
 	next := old.with(typ.Event, l.store, l)
 	q.lanes.Store(&next)
 	return l
@@ -163,7 +165,7 @@ func (q *Queue) Drain() (n int) {
 			continue
 		}
 		n++
-		l.store.Publish(q.Bus) // which removes it first: it is gone, whatever the handlers do
+		l.store.Do(Publish, 1, &q.job) // which removes it first: it is gone, whatever the handlers do
 	}
 	return n
 }
@@ -180,7 +182,7 @@ func (q *Queue) take() {
 	q.in.Trim(q.out.Len())
 	for _, x := range q.lanes.Load().all {
 		l := &x.(*Lane).lane
-		l.store.Shift(l.n)
+		l.store.Do(Shift, l.n, nil)
 		l.n, l.skip, l.outSkip = 0, 0, l.skip
 	}
 	q.n = 0
@@ -213,7 +215,7 @@ func (q *Queue) restore() {
 	}
 	q.in.Prepend(&q.out)
 	for _, x := range q.lanes.Load().all {
-		x.(*Lane).store.Back()
+		x.(*Lane).store.Do(Back, 0, nil)
 	}
 	if q.Bus.closed.Load() {
 		q.dropped += q.clear()

@@ -75,7 +75,7 @@ func (s *Stream) End(a Arrival) error {
 	total, e := s.dropped, s.entry
 	s.mu.Unlock()
 	if a.dropped > 0 && s.bus != nil {
-		d := Drop{Event: s.lane.event, Count: a.dropped, Total: total}
+		d := Dropped{Event: s.lane.event, Count: a.dropped, Total: total}
 		if e != nil {
 			if t := e.kind.ledger.topic.Value(); t != nil {
 				info := t.describe(e)
@@ -98,7 +98,7 @@ func (s *Stream) Next(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		s.mu.Lock()
 		if s.n > 0 {
-			s.lane.store.Shift(1)
+			s.lane.store.Do(Shift, 1, nil)
 			s.lane.n--
 			s.n--
 			s.pass()

@@ -16,12 +16,16 @@ type Draft struct {
 	Ref      any          // a weak pointer to the receiver
 	Held     any          // what the scope is to keep; nil: nothing
 
-	Handler any         // of a plain subscription: a function
-	Ops     func() *Ops // makes its ops, on first use
+	Handler any // of a plain subscription: a function
 
-	Guarded  any       // of any other: func(recv any, ctx context.Context, event E) error
-	Receiver *Receiver // of that
+	Guarded any // of any other: func(recv any, ctx context.Context, event E) error
+
+	Release func(*Entry) // of Receiver
 }
+
+// Maker fills in what there is to know of a type of receivers; for nil it makes the ops of plain
+// subscriptions.
+type Maker func(*Receiver) *Ops
 
 // Options is what the options of one subscription add up to.
 type Options struct {
@@ -46,13 +50,13 @@ func (o *Options) Guards() bool {
 		o.Coalesce || o.Debounce > 0 || o.Throttle > 0 || o.Until != nil
 }
 
-// Subscribe makes e a subscriber of t. All that can panic comes before all that leaves a trace,
-// except the call of the handler that Replay asks for.
-func (t *Topic) Subscribe(e *Entry, d *Draft, o *Options) {
+// Subscribe makes e a subscriber of t. (made is no field of d, so that it stays on the stack.) All that can panic comes before all that leaves a trace, except the
+// call of the handler that Replay asks for.
+func (t *Topic) Subscribe(e *Entry, d *Draft, o *Options, made Maker) {
 	o.check(d)
 	t = t.pin(d.Type)
 	defer t.unpin()
-	g := t.equip(e, d, o)
+	g := t.equip(e, d, o, made)
 	if t.Bus != nil && t.Bus.closed.Load() {
 		e.mark(Closed)
 		e.letGo()
@@ -101,15 +105,15 @@ func (o *Options) check(d *Draft) {
 }
 
 // equip gives e its kind, and returns its guard, or nil for a plain one.
-func (t *Topic) equip(e *Entry, d *Draft, o *Options) *Guard {
+func (t *Topic) equip(e *Entry, d *Draft, o *Options, made Maker) *Guard {
 	e.ref = d.Ref
 	var g *Guard
 	if d.Guarded != nil {
 		g = o.guard(d, e)
 		g.topic = weak.Make(t)
-		e.kind = &kind{ops: guardedOps, ledger: t.ledger, extra: &extra{entry: e, receiver: d.Receiver, guard: weak.Make(g)}}
+		e.kind = &kind{ops: guardedOps, ledger: t.ledger, extra: &extra{entry: e, receiver: receiverOf(d, made), guard: weak.Make(g)}}
 	} else {
-		e.kind = t.kindOf(d.Of, d.Ops)
+		e.kind = t.kindOf(d, made)
 	}
 	noted := t.Bus.observed()
 	if o.Priority == 0 && o.Label == "" && !noted && d.Guarded == nil {

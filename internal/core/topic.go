@@ -11,29 +11,45 @@ import (
 	"github.com/weakbus/weakbus/internal/grace"
 )
 
-// Type is what the core knows of a type of events. There is one for each, made by New on first use.
+// Type is what the core knows of a type of events. There is one for each.
 type Type struct {
 	Event     reflect.Type
-	NewStore  func() Store            // a place where events of the type wait
-	Deliver   func(j *Job, event any) // has a job done with a boxed event
-	stoppable bool                    // events may be stoppers
+	do        func(do TypeOp, x any, j *Job) any
+	stoppable bool // events may be stoppers
 }
+
+// TypeOp is what is done with a type of events.
+type TypeOp uint8
+
+const (
+	Deliver     TypeOp = iota // has j done with x, a boxed event
+	NewStore                  // returns a Store
+	NewTopic                  // returns a typed topic, and in j the Topic in it
+	NewBranch                 // returns a *Branch
+	NewPlace                  // returns a place for one event, which Hand's Put knows
+	ForgetPlace               // empties the place x
+	Copy                      // returns the event in the place x as a Parcel, or nil if it is empty
+)
 
 // types has the Type of each event type that has a topic. They are few, and stay.
 var types sync.Map // from reflect.Type to *Type
 
-// TypeOf returns the Type of events, which it makes from made on first use. It panics for a type
-// that can never work.
-func TypeOf(event reflect.Type, made func() Type) *Type {
+// TypeOf returns the Type of events; do is used on first use. It panics for a type that can never
+// work.
+func TypeOf(event reflect.Type, do func(do TypeOp, x any, j *Job) any) *Type {
 	if t, ok := types.Load(event); ok {
 		return t.(*Type)
 	}
 	checkByValue(event)
-	m := made()
-	m.Event, m.stoppable = event, event.Kind() == reflect.Interface || event.Implements(stopperType)
-	t, _ := types.LoadOrStore(event, &m)
+	t, _ := types.LoadOrStore(event, &Type{event, do, event.Kind() == reflect.Interface || event.Implements(stopperType)})
 	return t.(*Type)
 }
+
+// Interface reports whether the events go by their dynamic type.
+func (t *Type) Interface() bool { return t.Event.Kind() == reflect.Interface }
+
+func (t *Type) deliver(j *Job, event any) { t.do(Deliver, event, j) }
+func (t *Type) newStore() Store           { return t.do(NewStore, nil, nil).(Store) }
 
 // Topic is all of a topic but its event type. The zero value is one outside any bus.
 type Topic struct {
@@ -148,21 +164,20 @@ func (t *Topic) init(typ *Type) {
 	t.ledger.first.ledger = t.ledger
 }
 
-// kindOf returns the kind of plain entries with receivers of a type. made makes their ops on first
-// use.
-func (t *Topic) kindOf(receiver reflect.Type, made func() *Ops) *kind {
+// kindOf returns the kind of plain entries with the draft's type of receivers.
+func (t *Topic) kindOf(d *Draft, made Maker) *kind {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.ledger
-	if l.first.ops != nil && l.first.ops.Receiver.Type == receiver {
+	if l.first.ops != nil && l.first.ops.Receiver.Type == d.Of {
 		return &l.first
 	}
 	for _, k := range t.kinds {
-		if k.ops.Receiver.Type == receiver {
+		if k.ops.Receiver.Type == d.Of {
 			return k
 		}
 	}
-	ops := opsOf(receiver, t.typ.Event, made)
+	ops := opsOf(d, made)
 	if l.first.ops == nil {
 		l.first.ops = ops
 		return &l.first
@@ -184,26 +199,25 @@ var (
 	receivers sync.Map // from reflect.Type to *Receiver
 )
 
-func opsOf(receiver, event reflect.Type, made func() *Ops) *Ops {
-	key := [2]reflect.Type{receiver, event}
+func opsOf(d *Draft, made Maker) *Ops {
+	key := [2]reflect.Type{d.Of, d.Type.Event}
 	if o, ok := allOps.Load(key); ok {
 		return o.(*Ops)
 	}
-	ops := made()
-	ops.Event = event
+	ops := made(nil)
+	ops.Receiver = receiverOf(d, made)
 	o, _ := allOps.LoadOrStore(key, ops)
 	return o.(*Ops)
 }
 
-// ReceiverOf returns the Receiver of a type, which it makes from made on first use.
-func ReceiverOf(typ reflect.Type, made func() *Receiver) *Receiver {
-	if r, ok := receivers.Load(typ); ok {
+func receiverOf(d *Draft, made Maker) *Receiver {
+	if r, ok := receivers.Load(d.Of); ok {
 		return r.(*Receiver)
 	}
-	m := made()
-	m.Type = typ
-	r, _ := receivers.LoadOrStore(typ, m)
-	return r.(*Receiver)
+	r := &Receiver{Type: d.Of, Release: d.Release}
+	made(r)
+	x, _ := receivers.LoadOrStore(d.Of, r)
+	return x.(*Receiver)
 }
 
 // emptied does, outside mu, what is due when the last subscriber has gone.

@@ -21,7 +21,7 @@ type Observer struct {
 	Ended        func(Info, State)
 	Panicked     func(*Panic)
 	Failed       func(*Failure)
-	Dropped      func(Drop)
+	Dropped      func(Dropped)
 	Active, Idle func(TopicInfo)
 	PublishStart func(context.Context, TopicInfo, any) context.Context
 	PublishEnd   func(ctx context.Context, t TopicInfo, ran int, err error)
@@ -78,8 +78,8 @@ func who(event, receiver reflect.Type, label string) string {
 	return fmt.Sprintf("%v on %v", receiver, event)
 }
 
-// Drop says what a full mailbox or queue has dropped.
-type Drop struct {
+// Dropped says what a full mailbox or queue has dropped.
+type Dropped struct {
 	Event        reflect.Type
 	Subscription *Info  // nil for a queue
 	Queue        string // its label
@@ -629,7 +629,7 @@ func (t *Topic) dropped(l *lane, n, total int) {
 	if home := l.entry.kind.ledger.topic.Value(); home != nil {
 		info = home.describe(l.entry)
 	}
-	t.Bus.tellDrop(Drop{Event: l.event, Subscription: &info, Count: n, Total: total})
+	t.Bus.tellDrop(Dropped{Event: l.event, Subscription: &info, Count: n, Total: total})
 }
 
 // droppedFrom reports what a queue has dropped.
@@ -637,10 +637,10 @@ func (b *Bus) droppedFrom(q *Queue, event reflect.Type, n, total int) {
 	if t := b.find(event); t != nil {
 		t.countDropped(n)
 	}
-	b.tellDrop(Drop{Event: event, Queue: q.Label, Count: n, Total: total})
+	b.tellDrop(Dropped{Event: event, Queue: q.Label, Count: n, Total: total})
 }
 
-func (b *Bus) tellDrop(d Drop) {
+func (b *Bus) tellDrop(d Dropped) {
 	set := b.observers()
 	if set == nil {
 		return
