@@ -1,6 +1,7 @@
 package weakbus
 
 import (
+	"log/slog"
 	"reflect"
 	"sync/atomic"
 
@@ -58,6 +59,10 @@ func (e *HandlerError) Error() string {
 
 // Unwrap returns Err.
 func (e *HandlerError) Unwrap() error { return e.Err }
+
+// mayReport is called by what may lead to a report that nobody else takes, which then goes to
+// slog.Default(). A program that has nothing to report does not carry the package's handlers.
+func mayReport() { core.Fallback(func() core.Logger { return slog.Default() }) }
 
 // panicError and faceError return what the core reports as errors of this package.
 func panicError(p *core.Panic) *PanicError { return (*PanicError)(p) }

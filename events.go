@@ -28,6 +28,7 @@ const eventsCapacity = 256
 // another policy; with Block, a loop body that publishes may wait for itself. Other options are
 // those of Subscribe. Events panics if ctx or src is nil.
 func Events[E any, S Source[E]](ctx context.Context, src S, opts ...SubscribeOption) iter.Seq[E] {
+	mayReport()
 	checkContext("Events", ctx)
 	return events[E](ctx, topicOf[E]("Events", src), opts)
 }
@@ -42,15 +43,21 @@ func events[E any](ctx context.Context, t *core.Topic, opts []SubscribeOption) i
 			s := recv.(*stream)
 			a := s.core.Begin(ctx)
 			if a.Accepted {
-				s.store.(*store[E]).push(event, nil)
+				put(s.core.Side(), event, nil)
 			}
 			return s.core.End(a)
 		}
 		sub := d.end(t, s, streamReceiver)
 		s.core.Of(&sub.entry)
 		defer sub.Cancel()
-		for s.core.Next(ctx) {
-			if !yield(st.pop().event) {
+		for {
+			i, ok := s.core.Next(ctx)
+			if !ok {
+				break
+			}
+			event := st.take(i)
+			s.core.Taken()
+			if !yield(event) {
 				break
 			}
 		}
@@ -59,10 +66,7 @@ func events[E any](ctx context.Context, t *core.Topic, opts []SubscribeOption) i
 }
 
 // stream is what a loop over Events receives with. Only the loop holds it.
-type stream struct {
-	core  core.Stream
-	store core.Store
-}
+type stream struct{ core core.Stream }
 
 // openStream returns what a loop receives with, and the draft of its subscription.
 func openStream(t *core.Topic, typ *core.Type, st core.Store, opts []SubscribeOption) (*stream, *draft) {
@@ -71,7 +75,7 @@ func openStream(t *core.Topic, typ *core.Type, st core.Store, opts []SubscribeOp
 	if o.Capacity > 0 {
 		capacity, overflow, o.Capacity = o.Capacity, o.Overflow, 0
 	}
-	s := &stream{store: st}
+	s := &stream{}
 	s.core.Init(t.Bus, typ, st, capacity, overflow)
 	d := &draft{opts: o}
 	d.core.Function, d.core.Type, d.core.Ref = "Events", typ, weak.Make(s)

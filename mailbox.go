@@ -47,6 +47,7 @@ func (o Overflow) String() string { return core.Overflow(o).String() }
 // missed. Close of the bus waits for them. Async panics if capacity is less than one.
 func Async(capacity int, overflow Overflow) SubscribeOption {
 	checkCapacity("Async", capacity, overflow)
+	mayReport()
 	return func(o *options) {
 		o.checkWay("Async")
 		o.core.Capacity, o.core.Overflow = capacity, core.Overflow(overflow)
@@ -81,6 +82,7 @@ type Mailbox struct{ box *core.Box }
 // than one.
 func NewMailbox(capacity int, overflow Overflow) *Mailbox {
 	checkCapacity("NewMailbox", capacity, overflow)
+	mayReport()
 	return &Mailbox{core.NewBox(capacity, core.Overflow(overflow))}
 }
 

@@ -17,18 +17,13 @@ type Source[E any] interface {
 // E. If E is an interface, it goes to the topic of the event's dynamic type, and a nil event to
 // nobody. Publish returns how many handlers ran. On a closed bus that is none.
 func Publish[E any, S Source[E]](src S, event E) int {
-	switch s := any(src).(type) {
-	case *Topic[E]:
-		if s != nil {
-			return publish(&s.core, event)
+	if b, ok := any(src).(*Bus); ok {
+		if b == nil {
+			nilSource("Publish")
 		}
-	case *Bus:
-		if s != nil {
-			return publishTo(&s.core, event)
-		}
+		return publishTo(&b.core, event)
 	}
-	nilSource("Publish")
-	return 0
+	return publish(topicAlone("Publish", src), event)
 }
 
 // PublishContext publishes event to src, as Topic.PublishContext does; to a bus, it goes to the

@@ -35,6 +35,7 @@ func Capacity(n int) QueueOption {
 // waited longest.
 func WhenFull(overflow Overflow) QueueOption {
 	checkOverflow("WhenFull", overflow)
+	mayReport()
 	return func(q *Queue) { q.core.WhenFull(core.Overflow(overflow)) }
 }
 
@@ -80,27 +81,26 @@ func PostTo[E any](q *Queue, t *Topic[E], event E) error {
 
 //go:noinline
 func post[E any](function string, q *Queue, t *core.Topic, event E) error {
-	l, s := laneOf[E](q.ready(function))
+	l := laneOf[E](q.ready(function))
 	p := q.core.Begin(l)
 	if p.Err == nil {
 		var note any
 		if t != nil {
 			note = t
 		}
-		s.push(event, note)
+		put(l.Side(), event, note)
 	}
 	return q.core.End(p)
 }
 
-// laneOf returns the queue's lane of type E, and its store.
-func laneOf[E any](q *core.Queue) (*core.Lane, *store[E]) {
+// laneOf returns the queue's lane of type E.
+func laneOf[E any](q *core.Queue) *core.Lane {
 	for i, x := range q.Few() {
-		if s, ok := x.(*store[E]); ok {
-			return q.At(i), s
+		if _, ok := x.(*store[E]); ok {
+			return q.At(i)
 		}
 	}
-	l := q.More(typeOf[E]())
-	return l, l.Store().(*store[E])
+	return q.More(typeOf[E]())
 }
 
 func (q *Queue) ready(function string) *core.Queue {

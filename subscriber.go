@@ -97,6 +97,7 @@ func Subscribe[T, E any, S Source[E]](src S, recv *T, handle func(*T, E), opts .
 // the one given to PublishContext, context.Background() for Publish; when the publisher cancels it,
 // work that is to go on needs context.WithoutCancel. What becomes of the error is said there.
 func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, context.Context, E) error, opts ...SubscribeOption) *Subscription {
+	mayReport()
 	return subscribe(draftFor("SubscribeContext", weak.Make(recv)), topicOf[E]("SubscribeContext", src), recv, upgradesOf[T](), nil, handle, opts)
 }
 
@@ -118,6 +119,7 @@ func SubscribeFunc[E any, S Source[E]](src S, scope *Scope, handle func(E), opts
 // SubscribeFuncContext is SubscribeFunc for a handler that takes a context and may fail, as in
 // SubscribeContext.
 func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(context.Context, E) error, opts ...SubscribeOption) *Subscription {
+	mayReport()
 	t := topicOf[E]("SubscribeFuncContext", src)
 	d, h := held("SubscribeFuncContext", scope, handle, handle == nil)
 	return subscribe(d, t, h, upgradesOf[holder](), nil, callHeldContext[E], opts)

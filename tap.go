@@ -29,6 +29,7 @@ type TapConfig[E any] struct {
 // stop does not wait for calls that are under way, and may be called again. Tap panics if E is an
 // interface type: tap the types that implement it.
 func Tap[E any](b *Bus, c TapConfig[E]) (stop func()) {
+	mayReport()
 	t := TopicOf[E](b.ready("Tap"))
 	if typ := reflect.TypeFor[E](); typ.Kind() == reflect.Interface {
 		core.Misuse("Tap", fmt.Sprintf("%v is an interface; tap the types that implement it", typ))

@@ -29,7 +29,7 @@ func TopicOf[E any](b *Bus) *Topic[E] {
 	if t := find[E](&b.core); t != nil {
 		return t
 	}
-	return b.core.FindOrAdd(typeOf[E]()).(*Topic[E])
+	return &b.core.FindOrAdd(typeOf[E]()).(*face[E]).topic
 }
 
 // Publish calls the handler of each live subscription with event, on this goroutine, and
@@ -117,7 +117,7 @@ func (t *Topic[E]) At(key any) *Topic[E] {
 	if t.core.Unknown() {
 		t.core.Know(typeOf[E]())
 	}
-	return t.core.At(key).Face.(*Topic[E])
+	return &t.core.At(key).Face.(*face[E]).topic
 }
 
 // Len returns the number of live subscriptions, paused ones included. It looks at each of
@@ -188,6 +188,23 @@ func update[E any](t *core.Topic, change func(last E, ok bool) E) int {
 	defer j.Report() // also when a handler panics
 	erase(event, &j)
 	return j.Ran
+}
+
+// topicAlone returns the topic of a source that is no bus. It asks for a method, and not for the type of
+// the topic: that would have each use of a bus carry the type, with the table of its methods.
+func topicAlone(function string, src any) *core.Topic {
+	t := src.(interface{ source() *core.Topic }).source()
+	if t == nil {
+		nilSource(function)
+	}
+	return t
+}
+
+func (t *Topic[E]) source() *core.Topic {
+	if t == nil {
+		return nil
+	}
+	return &t.core
 }
 
 // base returns the topic without its type.

@@ -58,9 +58,8 @@ const shortChunk = 7
 // opsOf makes the ops of subscriptions without a guard. Their cells are the handlers.
 //
 //go:noinline
-func opsOf[P, E any](up upgrades[P]) *core.Ops {
+func opsOf[P, E any](up upgrades[P], held bool) *core.Ops {
 	one, four := up.one, up.four
-	_, held := any(one).(func(*core.Entry) (*holder, bool))
 	return &core.Ops{
 		Run: run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
 			if handle, ok := c.Cells.(func(P, E)); ok {
@@ -81,7 +80,7 @@ func opsOf[P, E any](up upgrades[P]) *core.Ops {
 					}
 				}
 				recv, ok := one(c.Slots[i])
-				if !ok || c.Epoch.Load() != clean || w != nil && !w.Begin(i) {
+				if !ok || atomic.LoadUint64(c.Epoch) != clean || w != nil && !w.Begin(i) {
 					return i - from
 				}
 				handlers[i](recv, event)
@@ -142,23 +141,23 @@ func opsOf[P, E any](up upgrades[P]) *core.Ops {
 // callWeak upgrades four receivers at a time and calls their handlers.
 //
 //go:noinline
-func callWeak[P, E any](epoch *atomic.Uint64, clean uint64, four func(e *[4]*core.Entry) (p, q, r, s P, all bool), slots []*core.Entry, handlers []func(P, E), event E) (called int) {
+func callWeak[P, E any](epoch *uint64, clean uint64, four func(e *[4]*core.Entry) (p, q, r, s P, all bool), slots []*core.Entry, handlers []func(P, E), event E) (called int) {
 	for ; called+4 <= len(slots); called += 4 {
 		p, q, r, s, all := four((*[4]*core.Entry)(slots[called:]))
-		if !all || epoch.Load() != clean {
+		if !all || atomic.LoadUint64(epoch) != clean {
 			return called
 		}
 		h := (*[4]func(P, E))(handlers[called:])
 		h[0](p, event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 1
 		}
 		h[1](q, event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 2
 		}
 		h[2](r, event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 3
 		}
 		h[3](s, event)
@@ -171,9 +170,9 @@ func callWeak[P, E any](epoch *atomic.Uint64, clean uint64, four func(e *[4]*cor
 // to the speed of a bare loop over strong pointers; see BENCHMARKS.md.
 //
 //go:noinline
-func callStrong[P, E any](epoch *atomic.Uint64, w *core.Watch, clean uint64, all []call[P, E], from, to int, event E) (called int) {
+func callStrong[P, E any](epoch *uint64, w *core.Watch, clean uint64, all []call[P, E], from, to int, event E) (called int) {
 	if w != nil {
-		for i := from; i < to && epoch.Load() == clean && w.Begin(i); i++ {
+		for i := from; i < to && atomic.LoadUint64(epoch) == clean && w.Begin(i); i++ {
 			all[i].handle(all[i].recv, event)
 			w.End()
 			called++
@@ -183,26 +182,26 @@ func callStrong[P, E any](epoch *atomic.Uint64, w *core.Watch, clean uint64, all
 	calls := all[from:to]
 	for ; len(calls) >= 4; calls = calls[4:] {
 		c := (*[4]call[P, E])(calls)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called
 		}
 		c[0].handle(c[0].recv, event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 1
 		}
 		c[1].handle(c[1].recv, event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 2
 		}
 		c[2].handle(c[2].recv, event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 3
 		}
 		c[3].handle(c[3].recv, event)
 		called += 4
 	}
 	for i := range calls {
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + i
 		}
 		calls[i].handle(calls[i].recv, event)
@@ -235,9 +234,9 @@ func addBound[E any](s *core.Snapshot, c *core.Chunk, i int, call func(E)) {
 // which have to be guessed from it, then lack.
 //
 //go:noinline
-func callBound[E any](epoch *atomic.Uint64, w *core.Watch, clean uint64, all []func(E), from, to int, event E) (called int) {
+func callBound[E any](epoch *uint64, w *core.Watch, clean uint64, all []func(E), from, to int, event E) (called int) {
 	if w != nil {
-		for i := from; i < to && epoch.Load() == clean && w.Begin(i); i++ {
+		for i := from; i < to && atomic.LoadUint64(epoch) == clean && w.Begin(i); i++ {
 			all[i](event)
 			w.End()
 			called++
@@ -247,42 +246,42 @@ func callBound[E any](epoch *atomic.Uint64, w *core.Watch, clean uint64, all []f
 	calls := all[from:to]
 	for ; len(calls) >= 8; calls = calls[8:] {
 		c := (*[8]func(E))(calls)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called
 		}
 		c[0](event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 1
 		}
 		c[1](event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 2
 		}
 		c[2](event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 3
 		}
 		c[3](event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 4
 		}
 		c[4](event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 5
 		}
 		c[5](event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 6
 		}
 		c[6](event)
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + 7
 		}
 		c[7](event)
 		called += 8
 	}
 	for i := range calls {
-		if epoch.Load() != clean {
+		if atomic.LoadUint64(epoch) != clean {
 			return called + i
 		}
 		calls[i](event)
@@ -317,30 +316,28 @@ func publish[E any](t *core.Topic, event E) int {
 //
 //go:noinline
 func deliver[E any](t *core.Topic, l *core.List, event E) (ran int) {
+	var s *core.Snapshot
+	k, n := 0, 0
 	if l.N == 1 {
 		c := l.First()
 		if run, ok := c.Run.(run[E]); ok && run(c, nil, l.Clean, 0, 1, event) == 1 {
 			return 1
 		}
-		return far(&core.Job{Topic: t, List: l}, event)
-	}
-	s := l.Snapshot()
-	if s == nil {
-		return far(&core.Job{Topic: t, List: l}, event)
-	}
-	for k := range s.Segments {
-		g, n := &s.Segments[k], 0
-		if run, ok := g.Run.(run[E]); ok {
-			n = run(g.Chunk, nil, s.Clean, 0, g.N, event)
+	} else if s = l.Snapshot(); s != nil {
+		for k, n = 0, 0; k < len(s.Segments); k, n = k+1, 0 {
+			g := &s.Segments[k]
+			if run, ok := g.Run.(run[E]); ok {
+				n = run(g.Chunk, nil, s.Clean, 0, g.N, event)
+			}
+			if ran += n; n < g.N {
+				break
+			}
 		}
-		if ran += n; n < g.N {
-			return ran + far(&core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}, event)
+		if k == len(s.Segments) && s.Fresh(l) {
+			return ran
 		}
 	}
-	if !s.Fresh(l) {
-		ran += far(&core.Job{Topic: t, List: l, Snapshot: s, K: len(s.Segments)}, event)
-	}
-	return ran
+	return ran + far(&core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}, event)
 }
 
 // far publishes an event, or does what is left of a publish, where more is to be looked at than the
@@ -377,7 +374,7 @@ func publishTo[E any](b *core.Bus, event E) int {
 		if typ.Interface() {
 			return b.PublishAnyReported(event)
 		}
-		t = b.FindOrAdd(typ).(*Topic[E])
+		t = &b.FindOrAdd(typ).(*face[E]).topic
 	}
 	return publish(&t.core, event)
 }
@@ -399,7 +396,7 @@ func erase[E any](event E, j *core.Job) {
 			case core.Call:
 				return true, to.(func(any, context.Context, E) error)(recv, ctx, event)
 			case core.Push:
-				to.(*store[E]).push(event, recv)
+				put(to.(*core.Side), event, recv)
 			case core.Keep:
 				kept := event // a copy, or the event would move to the heap in any case
 				*to.(*core.Parcel) = func(j *core.Job) { erase(kept, j) }
@@ -425,12 +422,12 @@ func typeOf[E any]() *core.Type {
 		case core.NewStore:
 			return new(store[E])
 		case core.NewTopic:
-			t := new(Topic[E])
-			j.Topic = &t.core
-			return t
+			f := new(face[E])
+			j.Topic = &f.topic.core
+			return f
 		case core.NewBranch:
 			b := new(branch[E])
-			return b.branch.Grow(&b.topic, &b.topic.core)
+			return b.branch.Grow(&b.face, &b.face.topic.core)
 		case core.NewPlace:
 			return new(kept[E])
 		case core.ForgetPlace:
@@ -445,9 +442,13 @@ func typeOf[E any]() *core.Type {
 	})
 }
 
+// face is how the core keeps a topic. (A *Topic in an interface would carry the table of its methods,
+// for each type of event.)
+type face[E any] struct{ topic Topic[E] }
+
 // branch is a topic that is a keyed sub-topic.
 type branch[E any] struct {
-	topic  Topic[E]
+	face   face[E]
 	branch core.Branch
 }
 
@@ -458,100 +459,74 @@ type kept[E any] struct {
 	_     [0]func() // not comparable, which saves a function for each type of event
 }
 
-// store is where events wait. See core.Store.
-type store[E any] struct {
-	in, out    []letter[E]
-	head, next int // the oldest of in, and of out
-}
+// store is the memory of events that wait. See core.Store.
+type store[E any] struct{ slots []E }
 
-// letter is an event in a store.
-type letter[E any] struct {
-	event E
-	note  any
-	_     [0]func()
-}
-
+// put puts an event into a side, with a note.
+//
 //go:noinline
-func (s *store[E]) push(event E, note any) {
-	if len(s.in) == cap(s.in) && s.head > len(s.in)/2 {
-		n := copy(s.in, s.in[s.head:])
-		clear(s.in[n:])
-		s.in, s.head = s.in[:n], 0
-	}
-	s.in = append(s.in, letter[E]{event: event, note: note})
-}
-
-//go:noinline
-func (s *store[E]) pop() (l letter[E]) {
-	l, s.out[s.next] = s.out[s.next], l // lets go of what it points to
-	s.next++
-	return l
+func put[E any](s *core.Side, event E, note any) {
+	i := s.Put(note)
+	s.Store.(*store[E]).slots[i] = event
 }
 
 // Do does what the core asks for.
-func (s *store[E]) Do(do core.StoreOp, n int, j *core.Job) {
+func (s *store[E]) Do(do core.StoreOp, i int, j *core.Job) {
 	switch do {
-	case core.Take:
-		if l := s.pop(); j != nil {
-			j.Note(l.note)
-			erase(l.event, j)
-		}
-	case core.Publish:
-		l := s.pop()
-		if t, ok := l.note.(*core.Topic); ok {
-			publish(t, l.event)
-		} else {
-			publishTo(j.Bus, l.event)
-		}
-	case core.Shift:
-		s.next = 0
-		if s.head == 0 && n == len(s.in) {
-			s.in, s.out = s.out[:0], s.in
-			if cap(s.in) > 1024 && cap(s.in)/8 > n {
-				s.in = nil // large beside what is used
-			}
-			return
-		}
-		s.out = append(s.out[:0], s.in[s.head:s.head+n]...)
-		fallthrough
-	case core.Drop:
-		clear(s.in[s.head : s.head+n]) // lets go of what they point to
-		if s.head += n; s.head == len(s.in) {
-			s.in, s.head = s.in[:0], 0
-		}
-	case core.Back:
-		s.in, s.head = append(s.out[s.next:len(s.out):len(s.out)], s.in[s.head:]...), 0
-		s.out, s.next = nil, 0
+	case core.Grow:
+		slots := make([]E, max(core.MinSlots, 2*len(s.slots)))
+		copy(slots[copy(slots, s.slots[i:]):], s.slots[:i])
+		s.slots = slots
+		return
+	case core.Free:
+		s.slots = nil
+		return
 	}
+	event := s.take(i)
+	switch {
+	case j == nil:
+	case do == core.Take:
+		erase(event, j)
+	case do == core.Move:
+		to, slot := j.To()
+		to.(*store[E]).slots[slot] = event
+	case j.Topic != nil:
+		publish(j.Topic, event)
+	default:
+		publishTo(j.Bus, event)
+	}
+}
+
+// take empties a slot, so that it lets go of what the event points to.
+func (s *store[E]) take(i int) (event E) {
+	event, s.slots[i] = s.slots[i], event
+	return event
 }
 
 // find returns the bus's topic of type E, or nil.
 func find[E any](b *core.Bus) *Topic[E] {
 	for _, x := range b.Few() {
-		if t, ok := x.(*Topic[E]); ok {
-			return t
+		if f, ok := x.(*face[E]); ok {
+			return &f.topic
 		}
 	}
-	t, _ := b.More(reflect.TypeFor[E]()).(*Topic[E])
-	return t
+	if f, ok := b.More(reflect.TypeFor[E]()).(*face[E]); ok {
+		return &f.topic
+	}
+	return nil
 }
 
 // topicOf returns the topic of src, which it makes if need be.
 //
 //go:noinline
 func topicOf[E any, S Source[E]](function string, src S) *core.Topic {
-	switch s := any(src).(type) {
-	case *Topic[E]:
-		if s != nil {
-			return &s.core
+	if b, ok := any(src).(*Bus); ok {
+		if b == nil {
+			nilSource(function)
 		}
-	case *Bus:
-		if s != nil {
-			return &TopicOf[E](s).core
-		}
+		return &TopicOf[E](b).core
 	}
-	nilSource(function)
-	return nil
+	return topicAlone(function, src)
 }
 
 // subscribe subscribes one of two handlers; the other is nil.
@@ -573,7 +548,7 @@ func subscribe[P, E any](d *draft, t *core.Topic, recv P, up upgrades[P], handle
 	}
 	return d.end(t, recv, func(r *core.Receiver) *core.Ops {
 		if r == nil {
-			return opsOf[P, E](up)
+			return opsOf[P, E](up, d.scope != nil)
 		}
 		r.Alive = func(e *core.Entry) bool {
 			_, ok := up.one(e)

@@ -11,7 +11,7 @@ type Chunk struct {
 	Run   any // as in Ops
 	Cells any // what the ops keep of each: with room for one the cell itself, else a pointer to a slice
 	Slots []*Entry
-	Epoch *atomic.Uint64 // of the topic
+	Epoch *uint64 // of the topic
 	ops   *Ops
 	prio  int
 	used  atomic.Int32 // slots in use; final once the chunk is not the last of its list

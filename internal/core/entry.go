@@ -83,7 +83,9 @@ type extra struct {
 type ledger struct {
 	// epoch counts the changes of state that a delivery has to notice. It is incremented after the
 	// state was stored; see "State and the epoch" in docs/design.md.
-	epoch atomic.Uint64
+	// It comes first, so that it is aligned on 32-bit platforms. (An atomic.Uint64 would have each loop
+	// carry the records of a call that was inlined, for each type of event.)
+	epoch uint64
 	ended atomic.Int64 // ended entries that the topic's list still holds
 	size  atomic.Int64 // entries in the topic's list
 	topic weak.Pointer[Topic]
@@ -91,6 +93,12 @@ type ledger struct {
 	ends  [Closed - Cancelled + 1]atomic.Uint32
 	first kind // the first of the topic's kinds
 }
+
+// now returns the epoch.
+func (l *ledger) now() uint64 { return atomic.LoadUint64(&l.epoch) }
+
+// raise has deliveries look at the states. It is called after a state was stored.
+func (l *ledger) raise() { atomic.AddUint64(&l.epoch, 1) }
 
 // Ref returns the weak pointer to the receiver, for those who know its type.
 func (e *Entry) Ref() any { return e.ref }
@@ -171,7 +179,7 @@ func (e *Entry) Cancel() bool {
 	}
 	// Another goroutine stored the final state, and may not have come to the epoch yet. This call
 	// promises that no handler is called any more, so it sees to that itself.
-	e.kind.ledger.epoch.Add(1)
+	e.kind.ledger.raise()
 	if g := e.guard(); g != nil && State(e.state.Load()&finalMask) == Closed {
 		g.ended(e, Cancelled) // what its mailbox accepted before is not wanted any more
 	}
@@ -190,7 +198,7 @@ func (e *Entry) Resume() {
 
 func (e *Entry) pause(why uint32) {
 	if e.state.Or(why)&finalMask == 0 {
-		e.kind.ledger.epoch.Add(1) // also if it was paused: see Cancel
+		e.kind.ledger.raise() // also if it was paused: see Cancel
 	}
 }
 
@@ -209,7 +217,7 @@ func (e *Entry) resume(why uint32) (due bool) {
 			next = catchingUp
 		}
 		if e.state.CompareAndSwap(old, next) {
-			e.kind.ledger.epoch.Add(1)
+			e.kind.ledger.raise()
 			// Whoever is catching up already goes on with it.
 			return due && next&^catchingUp == 0 && old&catchingUp == 0
 		}
@@ -242,7 +250,7 @@ func (e *Entry) mark(final State) bool {
 // settle tells the topic, the scope's function and the observers that the entry has ended.
 func (e *Entry) settle() {
 	l := e.kind.ledger
-	l.epoch.Add(1)
+	l.raise()
 	e.count()
 	if l.ended.Add(1)*2 >= l.size.Load() {
 		if t := l.topic.Value(); t != nil {

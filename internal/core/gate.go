@@ -121,7 +121,7 @@ func (g *gate) take(e *Entry) (l letter, ok bool) {
 			return g.open(), true
 		}
 		if e.state.CompareAndSwap(w, w&^catchingUp) {
-			e.kind.ledger.epoch.Add(1)
+			e.kind.ledger.raise()
 			if !g.catchUp || w&finalMask != 0 {
 				g.event = nil
 			}

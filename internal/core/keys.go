@@ -20,7 +20,8 @@ type Branch struct {
 	key          any // below the root; a keyPath below another sub-topic
 	pins         int // subscriptions in the making; guarded by root's keys.mu
 	linked       bool
-	weakKeys     []reflect.Value // Value of the keys that are weak pointers; set before it is first linked
+	weak         func(key any) []reflect.Value // weakKeys; a program without At does not carry it
+	weakKeys     []reflect.Value               // Value of the keys that are weak pointers; set before it is first linked
 }
 
 // keyPath is the key of a sub-topic of a sub-topic.
@@ -48,7 +49,7 @@ func (t *Topic) At(key any) *Branch {
 		return linked
 	}
 	b := t.typ.do(NewBranch, nil, nil).(*Branch)
-	b.root, b.parent, b.key = root, t, full
+	b.root, b.parent, b.key, b.weak = root, t, full, weakKeys
 	b.topic.Branch, b.topic.Bus, b.topic.typ = b, t.Bus, t.typ
 	b.topic.remode() // nobody else has it yet
 	return b
@@ -126,7 +127,7 @@ func (t *Topic) pin(typ *Type) *Topic {
 		t.closed = t.closed || t.Bus != nil && t.Bus.closed.Load() // see close
 		t.mu.Unlock()
 		if b := t.Branch; !b.linked {
-			b.linked, b.weakKeys = true, weakKeys(b.key)
+			b.linked, b.weakKeys = true, b.weak(b.key)
 		}
 		ks.branches.Store(t.Branch.key, t.Branch)
 		ks.n.Add(1)

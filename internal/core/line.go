@@ -22,23 +22,6 @@ const (
 	Latest
 )
 
-// Store is where events of one type wait. It has two sides: events come in on one, under the mutex
-// of a line, and are taken from the other by one consumer, without it.
-type Store interface {
-	Do(do StoreOp, n int, j *Job)
-}
-
-// StoreOp is what is done with a Store.
-type StoreOp uint8
-
-const (
-	Drop    StoreOp = iota // drops the oldest n of those that came in
-	Shift                  // moves the oldest n of those that came in to the consumer's side, which is empty
-	Take                   // removes the consumer's oldest, and has j done with it; nil drops it
-	Publish                // removes the consumer's oldest, and publishes it to its topic, or to the job's bus
-	Back                   // puts what is left on the consumer's side before what came in since
-)
-
 // line is events that wait for one consumer in one order: the bounds and policies that queues,
 // mailboxes and loops over Events share.
 type line struct {
@@ -62,9 +45,9 @@ type line struct {
 
 // lane is the events of one type, or for one subscriber, in a line.
 type lane struct {
-	line  *line
-	store Store
-	n     int // that wait
+	line *line
+	in   *Side // what waits
+	out  *Side // what the consumer took in one go
 	// The first so many of the lane in the line's order are of events that were dropped; outSkip
 	// is the same for those that a drain took.
 	skip, outSkip int
@@ -86,20 +69,18 @@ func (q *line) waits() int { return q.n + max(0, q.lent-int(q.started.Load())) }
 // full reports whether capacity events wait. The caller holds mu.
 func (q *line) full() bool { return q.n+q.lent >= q.capacity && q.waits() >= q.capacity }
 
-// push counts an event that was pushed onto the lane's store. The caller holds mu.
+// push counts an event that was put into the lane. The caller holds mu.
 func (q *line) push(l *lane) {
 	if q.only == nil {
 		q.in.Push(l)
 	}
-	l.n++
 	q.n++
 }
 
 // drop drops the oldest n events of a lane. What they leave in the order is skipped later. The
 // caller holds mu.
 func (l *lane) drop(n int) {
-	l.store.Do(Drop, n, nil)
-	l.n -= n
+	l.in.drop(n)
 	l.line.n -= n
 	if n > 0 && l.guard != nil && l.guard.pace != nil && l.guard.pace.coalesces() {
 		l.guard.pace.take() // the event whose place that was
@@ -110,19 +91,21 @@ func (l *lane) drop(n int) {
 func (q *line) dropOldest() *lane {
 	l := q.only
 	if l == nil {
-		l = q.oldest()
+		l = q.first()
+		q.in.Pop()
 	}
 	l.drop(1)
 	return l
 }
 
-// oldest removes the oldest event from the order and returns its lane. The caller holds mu.
-func (q *line) oldest() *lane {
+// first returns the lane of the oldest event in the order. The caller holds mu.
+func (q *line) first() *lane {
 	for {
-		l := q.in.Pop()
+		l := q.in.At(0)
 		if !countDown(&l.skip) {
 			return l
 		}
+		q.in.Pop()
 	}
 }
 
@@ -136,7 +119,7 @@ func countDown(n *int) bool {
 
 // dropLane drops all events of one lane that wait, and returns how many. The caller holds mu.
 func (q *line) dropLane(l *lane) int {
-	n := l.n
+	n := l.in.n
 	l.drop(n)
 	if q.only == nil {
 		l.skip += n

@@ -114,7 +114,7 @@ func (t *Topic) add(prio int, e *Entry, handler any, scoped bool) bool {
 	}
 	next.first = next.chunks[0]
 	if !e.Active() {
-		l.epoch.Add(1) // born paused: no epoch before this one is clean
+		l.raise() // born paused: no epoch before this one is clean
 	}
 	next.N++
 	next.added++
@@ -130,7 +130,7 @@ func (t *Topic) extended() *List {
 	if l := t.head.Load(); l != nil {
 		*next = *l
 	} else {
-		next.Clean, next.Mode = t.ledger.epoch.Load(), t.mode.Load()&^known
+		next.Clean, next.Mode = t.ledger.now(), t.mode.Load()&^known
 		next.generation, next.added = t.generation+1, t.added
 		t.moved(true)
 	}
@@ -215,7 +215,7 @@ func (t *Topic) rewrite() (emptied bool) {
 	if l == nil {
 		return false
 	}
-	clean := t.ledger.epoch.Load() // before the states are looked at
+	clean := t.ledger.now() // before the states are looked at
 	k := compaction{ledger: t.ledger}
 	for i, c := range l.chunks {
 		k.move(c, l.upTo(i))

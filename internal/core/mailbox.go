@@ -18,6 +18,9 @@ type Box struct {
 	woken   []*lane       // whose gates are to be looked at
 	homes   []*Bus        // those that wait for the goroutine when they are closed
 	idle    chan struct{} // closed when it is at rest; nil while nobody waits
+
+	job    Job // of the consumer, for what it delivers now
+	letter letter
 }
 
 // NewBox returns an empty mailbox for any number of subscriptions.
@@ -29,7 +32,7 @@ func NewBox(capacity int, overflow Overflow) *Box {
 
 // lane returns a lane of the box for a subscription.
 func (b *Box) lane(g *Guard, e *Entry, typ *Type) *lane {
-	return &lane{line: &b.line, store: typ.newStore(), event: typ.Event, box: b, guard: g, entry: e}
+	return &lane{line: &b.line, in: newSide(typ), out: newSide(typ), event: typ.Event, box: b, guard: g, entry: e}
 }
 
 // put puts an event into the mailbox, and reports whether it will be delivered. recv is kept alive
@@ -40,7 +43,7 @@ func (l *lane) put(t *Topic, recv any, ctx context.Context, h *Hand) (accepted b
 	b.mu.Lock()
 	accepted, lost, err := b.makeRoom(l, t, ctx)
 	if accepted {
-		_, _ = h.Do(Push, l.store, noteOf(lasting(ctx), l.guard.stamp()), nil)
+		_, _ = h.Do(Push, l.in, noteOf(lasting(ctx), l.guard.stamp()), nil)
 		b.push(l)
 		b.start(t)
 	}
@@ -49,26 +52,6 @@ func (l *lane) put(t *Topic, recv any, ctx context.Context, h *Hand) (accepted b
 	b.mu.Unlock()
 	lost.report(t)
 	return accepted, err
-}
-
-// note is what a letter in a store has to say beside the event; nil stands for the zero one.
-type note struct {
-	ctx context.Context
-	seq uint64
-}
-
-func noteOf(ctx context.Context, seq uint64) any {
-	if ctx == nil && seq == 0 {
-		return nil
-	}
-	return &note{ctx, seq}
-}
-
-// Note tells a job the note of its letter.
-func (j *Job) Note(n any) {
-	if n, ok := n.(*note); ok && j.letter != nil {
-		j.letter.ctx, j.letter.seq = n.ctx, n.seq
-	}
 }
 
 // losses are the events that were dropped for one, or that one itself. They are reported outside
@@ -173,7 +156,8 @@ func (b *Box) run() {
 		if value := recover(); value != nil {
 			panic(value) // nobody takes it: the program ends
 		}
-		go b.run() // a Goexit in the handler ends the goroutine, not the mailbox
+		b.letter = letter{} // or it would keep the receiver
+		go b.run()          // a Goexit in the handler ends the goroutine, not the mailbox
 	}()
 	if b.only != nil {
 		for b.only.batch() {
@@ -197,71 +181,71 @@ func (l *lane) batch() (more bool) {
 	}
 	for range batchSize {
 		if m, ok := l.guard.missed(l.entry); ok {
-			l.deliver(t, recv, m) // older than what is in the mailbox, from where it came
-		} else if l.next() {
-			l.deliver(t, recv, letter{})
-		} else {
+			l.deliver(t, recv, m, nil) // older than what is in the mailbox, from where it came
+			continue
+		}
+		from, more := l.next()
+		if from != nil {
+			l.deliver(t, recv, letter{}, from)
+		} else if !more {
 			return false
 		}
 	}
 	return true
 }
 
-// next claims the next event, and reports whether there is one; if not, the mailbox is at rest.
-func (l *lane) next() bool {
+// next returns where the next event is. If that is the side where events come in, the mutex is held. It is
+// nil if there is no event; with more, gates are to be looked at, else the mailbox is at rest.
+//
+// With Block and DropNewest, which drop nothing that was accepted, the consumer takes all there is in one
+// go, so that it meets publishers at the mutex once for many events: see M2.
+func (l *lane) next() (from *Side, more bool) {
 	b := l.box
-	if int(b.started.Load()) < b.lent { // only this goroutine writes either
+	if l.out.n > 0 { // only this goroutine uses it
 		b.started.Add(1)
 		if b.blocked.Load() > 0 {
 			b.mu.Lock()
 			b.pass()
 			b.mu.Unlock()
 		}
-		return true
+		return l.out, true
 	}
 	b.mu.Lock()
-	ok := l.refill()
-	b.mu.Unlock()
-	if ok {
-		return true
-	}
-	runtime.Gosched() // for a publisher that is at it: to start anew would cost more
-	b.mu.Lock()
-	if ok = l.refill(); ok || len(b.woken) > 0 {
-		b.woken = nil
+	if l.in.n == 0 && len(b.woken) == 0 {
 		b.mu.Unlock()
-		return ok || l.next()
+		runtime.Gosched() // for a publisher that is at it: to start anew would cost more
+		b.mu.Lock()
 	}
-	b.rest(l)
-	return false
-}
-
-// refill takes what waits to the consumer's side, and claims the first. With Block and DropNewest,
-// which drop nothing that was accepted, it takes all there is, so that the consumer meets publishers
-// at the mutex once for many events: see M2. The caller holds mu.
-func (l *lane) refill() bool {
-	b := l.box
 	b.lent = 0
 	b.started.Store(0)
-	if l.n == 0 {
-		return false
+	switch {
+	case l.in.n == 0 && len(b.woken) == 0:
+		b.rest(l)
+		return nil, false
+	case l.in.n == 0:
+		b.woken = nil
+		b.mu.Unlock()
+		return nil, true
+	case b.overflow == Block || b.overflow == DropNewest:
+		l.exchange()
+		b.mu.Unlock()
+		return l.out, true
+	default:
+		b.n--
+		return l.in, true
 	}
-	n := 1
-	if b.overflow == Block || b.overflow == DropNewest {
-		n = l.n
-	}
-	b.lent = n
-	b.started.Store(1)
-	l.shift(n)
-	b.pass()
-	return true
 }
 
-// shift moves the oldest n events to the consumer's side. The caller holds mu.
-func (l *lane) shift(n int) {
-	l.store.Do(Shift, n, nil)
-	l.n -= n
-	l.line.n -= n
+// exchange takes what waits to the consumer's side, and counts the first as started. The caller holds mu.
+func (l *lane) exchange() {
+	b := l.box
+	l.in, l.out = l.out, l.in
+	if l.in.large(l.out.n) {
+		l.in.free()
+	}
+	b.lent, b.n = l.out.n, 0
+	b.started.Store(1)
+	b.pass()
 }
 
 // one delivers the oldest event of a mailbox that several subscriptions share, and reports whether
@@ -269,47 +253,53 @@ func (l *lane) shift(n int) {
 //
 //go:noinline
 func (b *Box) one() bool {
-	l, event := b.pick()
+	l, m, from := b.pick()
 	if l == nil {
 		return false
 	}
 	recv, t := l.entry.value(), l.guard.topic.Value()
-	if recv == nil {
+	if m.event != nil || from != nil {
+		l.deliver(t, recv, m, from)
+	}
+	if recv == nil { // not before: it takes the mutex
 		l.entry.Gone()
-	}
-	if m, ok := l.guard.missed(l.entry); ok {
-		l.deliver(t, recv, m)
-	}
-	if event {
-		l.deliver(t, recv, letter{})
 	}
 	return true
 }
 
-// pick returns the lane whose turn it is, and whether an event of it is on the consumer's side, or
-// only its gate is to be looked at. It returns nil if the mailbox is at rest.
-func (b *Box) pick() (l *lane, event bool) {
+// pick returns the lane whose turn it is, with what its gate kept, which is older than what waits, or with
+// the side where its event is; then the mutex is held. It returns no lane if the mailbox is at rest.
+func (b *Box) pick() (l *lane, m letter, from *Side) {
 	b.mu.Lock()
 	past := b.current
+	if past.last() {
+		b.mu.Unlock()
+		past.entry.kind.extra.letGo()
+		b.mu.Lock()
+	}
 	switch {
 	case len(b.woken) > 0:
 		l, b.woken = b.woken[0], b.woken[1:]
+		m, _ = l.guard.missed(l.entry)
 	case b.n > 0:
-		l, event = b.oldest(), true
-		l.shift(1)
-		b.pass()
+		l = b.first()
+		if missed, ok := l.guard.missed(l.entry); ok {
+			m = missed
+			break
+		}
+		b.in.Pop()
+		b.n--
+		from = l.in
 	}
 	b.current = l
 	if l == nil {
 		b.rest(past)
-		return nil, false
+		return nil, m, nil
 	}
-	last := past.last()
-	b.mu.Unlock()
-	if last {
-		past.entry.kind.extra.letGo()
+	if from == nil {
+		b.mu.Unlock()
 	}
-	return l, event
+	return l, m, from
 }
 
 // rest ends the goroutine; past is the lane that it delivered to. It unlocks mu.
@@ -334,32 +324,43 @@ func (b *Box) rest(past *lane) {
 // last reports whether the lane of a closed subscription has delivered its last event, so that what
 // that needed is to be let go. The caller holds mu.
 func (l *lane) last() bool {
-	if l == nil || !l.closing || l.n > 0 {
+	if l == nil || !l.closing || l.in.n > 0 {
 		return false
 	}
 	l.closing = false
 	return true
 }
 
-// deliver delivers a letter, or else the oldest event on the consumer's side.
-func (l *lane) deliver(t *Topic, recv any, m letter) {
-	if p := l.guard.pace; p != nil && m.event == nil && p.coalesces() {
-		l.store.Do(Take, 1, nil) // which kept its place
-		if m, _ = p.take(); m.event == nil {
-			return
+// deliver delivers a letter, or else the oldest event of a side. If that is the one where events come in, it
+// unlocks the mutex when it has the event.
+func (l *lane) deliver(t *Topic, recv any, m letter, from *Side) {
+	b := l.box
+	wanted := recv != nil && t != nil && !l.discard.Load()
+	if p := l.guard.pace; from != nil && (!wanted || p != nil && p.coalesces()) {
+		from.take(Take, nil)
+		if from == l.in {
+			b.pass()
+			b.mu.Unlock()
 		}
+		if from = nil; wanted { // it kept the place of the latest
+			m, wanted = p.take()
+		}
+	}
+	if !wanted {
+		return
 	}
 	m.guard, m.entry, m.topic, m.recv = l.guard, l.entry, t, recv
-	switch {
-	case recv == nil || t == nil || l.discard.Load():
-		if m.event == nil {
-			l.store.Do(Take, 1, nil)
-		}
-	case m.event != nil:
+	if from == nil {
 		m.deliver()
-	default:
-		l.store.Do(Take, 1, &Job{letter: &m})
+		return
 	}
+	b.letter, b.job = m, Job{letter: &b.letter}
+	if from == l.in {
+		b.pass()
+		b.job.unlock = &b.mu
+	}
+	from.take(Take, &b.job)
+	b.letter = letter{}
 }
 
 // end has the lane accept no more, and reports whether it is still at work on what it accepted: with
@@ -374,7 +375,7 @@ func (l *lane) end(cause State) (busy bool) {
 		b.dropLane(l)
 	}
 	b.wakeAll()
-	busy = cause == Closed && b.running && (b.only == l || b.current == l || l.n > 0)
+	busy = cause == Closed && b.running && (b.only == l || b.current == l || l.in.n > 0)
 	l.closing = l.closing || busy
 	return busy
 }
@@ -392,8 +393,8 @@ func (b *Box) abandon() (lost int) {
 	}
 	for i := range b.in.Len() {
 		if l := b.in.At(i); l.gone && !l.discard.Swap(true) {
-			lost += l.n
-			l.drop(l.n)
+			lost += l.in.n
+			l.drop(l.in.n)
 		}
 	}
 	purge(&b.in, func(l *lane) bool { return l.discard.Load() })

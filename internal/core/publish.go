@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"reflect"
+	"sync"
 
 	"github.com/weakbus/weakbus/internal/grace"
 )
@@ -28,7 +29,7 @@ type Op uint8
 const (
 	Pass Op = iota // to is a filter: reports whether it lets the event through
 	Call           // to is a guarded handler: calls it with recv
-	Push           // to is a Store: pushes the event, with recv as its note
+	Push           // to is a *Side: puts the event there, with recv as its note
 	Keep           // to is a *Parcel: keeps the event there
 	Tell           // to is a tap's function: calls it
 	Put            // to is a retained event's place: puts it there
@@ -45,9 +46,12 @@ type Job struct {
 	List     *List     // nil: route the event to all that it reaches
 	Snapshot *Snapshot // with List: go on with subscriber I of segment K of it
 	K, I     int
-	letter   *letter // one delivery that a publish left for later
-	place    any     // where a topic keeps the event
-	Bus      *Bus    // with Publish of a Store
+	letter   *letter     // one delivery that a publish left for later
+	unlock   *sync.Mutex // to be unlocked when the event is at hand
+	to       *Side       // with Move: where the event goes,
+	slot     int         // and in which slot
+	place    any         // where a topic keeps the event
+	Bus      *Bus        // with Publish of a Store
 }
 
 // Outcome is what becomes of one publish, at all the topics that it reaches.
@@ -80,6 +84,10 @@ func (j *Job) ReportTo(b *Bus) {
 
 // Do does the job, and leaves what became of it in its Outcome.
 func (j *Job) Do(h *Hand) {
+	if j.unlock != nil {
+		j.unlock.Unlock()
+		j.unlock = nil
+	}
 	switch {
 	case j.place != nil:
 		_, _ = h.Do(Put, j.place, nil, nil)
@@ -381,7 +389,7 @@ const lookAhead = 64
 // look is noticed by its epoch.
 func (t *Topic) slowly(g *Segment, w *Watch, from, to int, h *Hand) (ran int) {
 	for from < to {
-		clean := t.ledger.epoch.Load() // before the states are looked at
+		clean := t.ledger.now() // before the states are looked at
 		end := from + g.active(from, min(from+lookAhead, to))
 		n := 0
 		if end > from {
@@ -421,6 +429,9 @@ func stopperOf(event any) Stopper {
 	}
 	return s
 }
+
+// To returns where Move puts the event.
+func (j *Job) To() (store Store, slot int) { return j.to.Store, j.slot }
 
 // Open begins a publish that returns the errors of handlers, or says why there is none.
 func (j *Job) Open(ctx context.Context) error {

@@ -58,8 +58,8 @@ func (q *Queue) Few() []any { return q.lanes.Load().few }
 // Lane is the place of one event type in the queue.
 type Lane struct{ lane }
 
-// Store returns the store.
-func (l *Lane) Store() Store { return l.store }
+// Side returns the side where events come in.
+func (l *Lane) Side() *Side { return l.in }
 
 // More returns the lane of an event type, which it makes if need be.
 func (q *Queue) More(typ *Type) *Lane {
@@ -72,8 +72,8 @@ func (q *Queue) More(typ *Type) *Lane {
 	if l := old.find(typ.Event); l != nil {
 		return l.(*Lane)
 	}
-	l := &Lane{lane{line: &q.line, store: typ.newStore(), event: typ.Event}}
-	next := old.with(typ.Event, l.store, l)
+	l := &Lane{lane{line: &q.line, in: newSide(typ), out: newSide(typ), event: typ.Event}}
+	next := old.with(typ.Event, l.in.Store, l)
 	q.lanes.Store(&next)
 	return l
 }
@@ -133,7 +133,7 @@ func (q *Queue) makeRoom(l *lane) (gone *lane, n int, err error) {
 			continue
 		case q.overflow == DropNewest:
 			gone, n, err = l, 1, ErrFull
-		case q.overflow == Latest && l.n > 0:
+		case q.overflow == Latest && l.in.n > 0:
 			gone, n = l, q.dropLane(l)
 		default:
 			gone, n = q.dropOldest(), 1
@@ -165,7 +165,8 @@ func (q *Queue) Drain() (n int) {
 			continue
 		}
 		n++
-		l.store.Do(Publish, 1, &q.job) // which removes it first: it is gone, whatever the handlers do
+		q.job.Topic = nil
+		l.out.take(Publish, &q.job) // which removes it first: it is gone, whatever the handlers do
 	}
 	return n
 }
@@ -182,8 +183,11 @@ func (q *Queue) take() {
 	q.in.Trim(q.out.Len())
 	for _, x := range q.lanes.Load().all {
 		l := &x.(*Lane).lane
-		l.store.Do(Shift, l.n, nil)
-		l.n, l.skip, l.outSkip = 0, 0, l.skip
+		l.in, l.out = l.out, l.in
+		l.skip, l.outSkip = 0, l.skip
+		if l.in.large(l.out.n) {
+			l.in.free()
+		}
 	}
 	q.n = 0
 	q.signal()
@@ -209,13 +213,12 @@ func (q *Queue) drained() {
 func (q *Queue) restore() {
 	purge(&q.in, func(l *lane) bool { return countDown(&l.skip) })
 	purge(&q.out, func(l *lane) bool { return countDown(&l.outSkip) })
-	for i := range q.out.Len() {
-		q.out.At(i).n++
-		q.n++
-	}
+	q.n += q.out.Len()
 	q.in.Prepend(&q.out)
 	for _, x := range q.lanes.Load().all {
-		x.(*Lane).store.Do(Back, 0, nil)
+		l := &x.(*Lane).lane
+		l.out.append(l.in)
+		l.in, l.out = l.out, l.in
 	}
 	if q.Bus.closed.Load() {
 		q.dropped += q.clear()

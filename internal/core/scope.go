@@ -50,7 +50,7 @@ func (s *Scope) shut() (cancelled, ended []*Entry) {
 		} else {
 			ended = append(ended, e)
 		}
-		e.kind.ledger.epoch.Add(1)
+		e.kind.ledger.raise()
 		s.remember(e)
 	}
 	s.items, s.closed = nil, true

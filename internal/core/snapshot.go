@@ -92,7 +92,7 @@ func (s *Snapshot) Missed(e *Entry) {
 // Fresh reports whether the snapshot covers all of the list and no state has changed since it was
 // built.
 func (s *Snapshot) Fresh(l *List) bool {
-	return l.N == s.n && l.first.Epoch.Load() == s.built
+	return l.N == s.n && atomic.LoadUint64(l.first.Epoch) == s.built
 }
 
 // strong returns a snapshot to publish through, or nil for a weak walk, and the list that it is for.
@@ -154,7 +154,7 @@ func (t *Topic) build(l *List) (*List, *Snapshot) {
 
 // upgrade returns a snapshot of the list.
 func (t *Topic) upgrade(l *List) *Snapshot {
-	epoch := t.ledger.epoch.Load() // before the states are looked at
+	epoch := t.ledger.now() // before the states are looked at
 	s := &Snapshot{n: l.N, chunks: len(l.chunks), last: int(l.last), Clean: epoch, built: epoch}
 	for k, c := range l.chunks {
 		n := l.upTo(k)
@@ -191,7 +191,7 @@ func (t *Topic) install(l *List, s *Snapshot) {
 // one would have been cheaper. Only here does publishing write to shared memory.
 func (t *Topic) charge(l *List, s *Snapshot) {
 	debt := int64(debtPerTail * (l.N - s.n))
-	if t.ledger.epoch.Load() != s.built {
+	if t.ledger.now() != s.built {
 		debt += int64(debtPerCheck * s.n)
 	}
 	if s.debt.Add(debt) < int64(rebuildPerEntry*l.N) {

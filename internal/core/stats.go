@@ -106,7 +106,7 @@ func (t *Topic) entryStats(c *Chunk, i int, e *Entry) SubscriptionStats {
 	g := c.guard(i)
 	if l := g.lane; l != nil {
 		l.line.mu.Lock()
-		st.Waiting, st.Dropped = l.n, l.dropped
+		st.Waiting, st.Dropped = l.in.n, l.dropped
 		if l.line.only == l {
 			st.Waiting = l.line.waits()
 		}

@@ -16,7 +16,7 @@ type Stream struct {
 func (s *Stream) Init(bus *Bus, typ *Type, store Store, capacity int, overflow Overflow) {
 	s.bus, s.ready = bus, make(chan struct{}, 1)
 	s.capacity, s.overflow = capacity, overflow
-	s.lane = lane{line: &s.line, store: store, event: typ.Event}
+	s.lane = lane{line: &s.line, in: &Side{Store: store}, event: typ.Event}
 	s.only = &s.lane
 }
 
@@ -92,22 +92,18 @@ func (s *Stream) stalled() {
 	s.bus.stalled("the buffer of a loop over Events", s.lane.event.String())
 }
 
-// Next moves the next event to the consumer's side of the store, and waits for one. It reports
-// whether there is one: if not, ctx is done or the subscription has ended.
-func (s *Stream) Next(ctx context.Context) bool {
+// Next returns the slot of the next event, with the mutex held, which Taken unlocks. It waits for one; ok is
+// false if there is none to come: ctx is done or the subscription has ended.
+func (s *Stream) Next(ctx context.Context) (slot int, ok bool) {
 	for ctx.Err() == nil {
 		s.mu.Lock()
 		if s.n > 0 {
-			s.lane.store.Do(Shift, 1, nil)
-			s.lane.n--
 			s.n--
-			s.pass()
-			s.mu.Unlock()
-			return true
+			return s.lane.in.Pop(), true
 		}
 		if s.over {
 			s.mu.Unlock()
-			return false
+			return 0, false
 		}
 		s.idle = true
 		s.mu.Unlock()
@@ -116,8 +112,17 @@ func (s *Stream) Next(ctx context.Context) bool {
 		case <-ctx.Done():
 		}
 	}
-	return false
+	return 0, false
 }
+
+// Taken tells that the event that Next returned was taken.
+func (s *Stream) Taken() {
+	s.pass()
+	s.mu.Unlock()
+}
+
+// Side returns where events are put, between Begin and End.
+func (s *Stream) Side() *Side { return s.lane.in }
 
 // Stop has the stream accept no more: what it has can still be taken. If nobody waits, it sends
 // nothing; see wakeAll.

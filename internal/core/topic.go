@@ -160,7 +160,7 @@ func (t *Topic) init(typ *Type) {
 	}
 	t.know(typ)
 	t.ledger = &ledger{topic: weak.Make(t)}
-	t.ledger.epoch.Store(1) // 0 stands for "at no epoch"
+	t.ledger.epoch = 1 // 0 stands for "at no epoch"
 	t.ledger.first.ledger = t.ledger
 }
 
@@ -275,7 +275,7 @@ func (t *Topic) shut(forGood bool) (ended []*Entry) {
 			ended = append(ended, e)
 		}
 	})
-	t.ledger.epoch.Add(1)
+	t.ledger.raise()
 	t.ledger.ended.Add(int64(len(ended) - l.N)) // the others count there, or will
 	t.ledger.size.Store(0)
 	return ended

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"reflect"
 	"runtime"
 	"runtime/debug"
@@ -94,7 +93,7 @@ type tracer struct {
 	tapErrors atomic.Int64
 
 	mu      sync.Mutex // comes after Topic.mu
-	log     *slog.Logger
+	log     Logger
 	sites   bool // of Subscribe are noted, also while nobody observes
 	moves   []turn
 	pumping bool // by somebody who is at it
@@ -103,9 +102,9 @@ type tracer struct {
 // observers is who observes a bus, at one moment. It is immutable.
 type observers struct {
 	list     []*Observer
-	log      *slog.Logger // nil without one
-	events   bool         // some want the event of a publish
-	handlers bool         // some want to know of each handler
+	log      Logger // nil without one
+	events   bool   // some want the event of a publish
+	handlers bool   // some want to know of each handler
 }
 
 // observed reports whether somebody observes the bus, or counts are to be kept.
@@ -138,7 +137,7 @@ func (b *Bus) Observe(o *Observer) (stop func()) {
 }
 
 // Log has what a developer has to know reported to log. It is called before the bus is shared.
-func (b *Bus) Log(log *slog.Logger) {
+func (b *Bus) Log(log Logger) {
 	b.tracer.log = log
 	b.tracer.change(func(list []*Observer) []*Observer { return list })
 }
@@ -612,10 +611,8 @@ func (b *Bus) failed(err error, returned bool) {
 	}
 	switch {
 	case returned:
-	case set != nil && set.log != nil:
-		set.log.Error(err.Error())
-	case !told:
-		slog.Default().Error(err.Error())
+	case set != nil && set.log != nil, !told:
+		b.logger().Error(err.Error())
 	}
 }
 
@@ -677,11 +674,27 @@ func (t *Topic) stalled(e *Entry) {
 }
 
 // logger returns the bus's logger, or the default one.
-func (b *Bus) logger() *slog.Logger {
+func (b *Bus) logger() Logger {
 	if set := b.observers(); set != nil && set.log != nil {
 		return set.log
 	}
-	return slog.Default()
+	return (*fallback.Load())()
+}
+
+// Logger is what the core needs of a *slog.Logger. It does not import log/slog: that would be in each
+// program, also where there is never anything to report.
+type Logger interface {
+	Warn(msg string, args ...any)
+	Error(msg string, args ...any)
+}
+
+var fallback atomic.Pointer[func() Logger]
+
+// Fallback says where reports go that nobody else takes. Whatever may lead to one calls it before.
+func Fallback(logger func() Logger) {
+	if fallback.Load() == nil {
+		fallback.Store(&logger)
+	}
 }
 
 func (b *Bus) stalled(what, who string) {
