@@ -84,7 +84,6 @@ func openStream(t *core.Topic, typ *core.Type, st core.Store, opts []SubscribeOp
 
 // streamReceiver makes what the core knows of streams.
 func streamReceiver(r *core.Receiver) *core.Ops {
-	r.Alive = func(e *core.Entry) bool { return streamOf(e) != nil }
 	r.Release = func(e *core.Entry) { streamOf(e).stop() }
 	r.Backlog = func(e *core.Entry) (waiting, dropped int) { return streamOf(e).backlog() }
 	r.Value = func(e *core.Entry) any {

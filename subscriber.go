@@ -90,7 +90,7 @@ func (s *Subscription) String() string { return s.entry.Describe(s.State().Strin
 // garbage collector never, or perhaps never, collects: of size zero, or pointer-free and smaller
 // than 16 bytes, which the runtime allocates in batches.
 func Subscribe[T, E any, S Source[E]](src S, recv *T, handle func(*T, E), opts ...SubscribeOption) *Subscription {
-	return subscribe(draftFor("Subscribe", weak.Make(recv)), topicOf[E]("Subscribe", src), recv, upgradesOf[T](), handle, nil, opts)
+	return subscribe(draftFor("Subscribe", weak.Make(recv)), src, recv, upgradeOf[T](), handle, opts)
 }
 
 // SubscribeContext is Subscribe for a handler that takes a context and may fail. The context is
@@ -98,7 +98,7 @@ func Subscribe[T, E any, S Source[E]](src S, recv *T, handle func(*T, E), opts .
 // work that is to go on needs context.WithoutCancel. What becomes of the error is said there.
 func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, context.Context, E) error, opts ...SubscribeOption) *Subscription {
 	mayReport()
-	return subscribe(draftFor("SubscribeContext", weak.Make(recv)), topicOf[E]("SubscribeContext", src), recv, upgradesOf[T](), nil, handle, opts)
+	return subscribeContext(draftFor("SubscribeContext", weak.Make(recv)), src, recv, upgradeOf[T](), handle, opts)
 }
 
 // SubscribeFunc calls handle with each event of type E that is published to src, from the next
@@ -111,18 +111,16 @@ func SubscribeContext[T, E any, S Source[E]](src S, recv *T, handle func(*T, con
 // On a closed bus the returned Subscription is in state Closed, under a closed scope in state
 // Cancelled. SubscribeFunc panics if src, scope or handle is nil.
 func SubscribeFunc[E any, S Source[E]](src S, scope *Scope, handle func(E), opts ...SubscribeOption) *Subscription {
-	t := topicOf[E]("SubscribeFunc", src)
 	d, h := held("SubscribeFunc", scope, handle, handle == nil)
-	return subscribe(d, t, h, upgradesOf[holder](), callHeld[E], nil, opts)
+	return subscribe(d, src, h, upgradeOf[holder](), callHeld[E], opts)
 }
 
 // SubscribeFuncContext is SubscribeFunc for a handler that takes a context and may fail, as in
 // SubscribeContext.
 func SubscribeFuncContext[E any, S Source[E]](src S, scope *Scope, handle func(context.Context, E) error, opts ...SubscribeOption) *Subscription {
 	mayReport()
-	t := topicOf[E]("SubscribeFuncContext", src)
 	d, h := held("SubscribeFuncContext", scope, handle, handle == nil)
-	return subscribe(d, t, h, upgradesOf[holder](), nil, callHeldContext[E], opts)
+	return subscribeContext(d, src, h, upgradeOf[holder](), callHeldContext[E], opts)
 }
 
 // draft is a subscription in the making: what does not depend on types.
@@ -138,9 +136,8 @@ func draftFor(function string, ref any) *draft {
 	return &draft{core: core.Draft{Function: function, Ref: ref}}
 }
 
-// begin looks at what the caller gave, and reports whether a delivery has neither a context to hand on
-// nor options to look at.
-func (d *draft) begin(recv any, nilHandler, careful bool, opts []SubscribeOption) (plain bool) {
+// begin looks at what the caller gave, and reports whether a delivery has no options to look at.
+func (d *draft) begin(recv any, nilHandler bool, opts []SubscribeOption) (plain bool) {
 	if d.scope == nil {
 		d.core.Of = reflect.TypeOf(recv)
 		checkReceiver(d.core.Function, reflect.ValueOf(recv))
@@ -151,10 +148,10 @@ func (d *draft) begin(recv any, nilHandler, careful bool, opts []SubscribeOption
 		d.core.Held, d.opts.Scope = recv, &d.scope.core
 	}
 	if len(opts) == 0 {
-		return !careful
+		return true
 	}
 	d.opts = evaluate(d.opts.Scope, opts)
-	return !careful && !d.opts.Guards()
+	return !d.opts.Guards()
 }
 
 // end makes the subscription. A receiver that is made in the call of Subscribe lives at least

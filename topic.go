@@ -185,7 +185,7 @@ func update[E any](t *core.Topic, change func(last E, ok bool) E) int {
 	if !ok {
 		return 0
 	}
-	defer j.Report() // also when a handler panics
+	defer j.Finish() // also when a handler panics
 	erase(event, &j)
 	return j.Ran
 }

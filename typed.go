@@ -13,36 +13,31 @@ import (
 // functions, which only call it. E is the type of the events, P is a pointer to a receiver. All
 // pointers have one shape, so a function of E and P is compiled once for each E. For that, none may
 // have a type parameter T with *T for P, nor constrain P: either would have it compiled anew for each
-// type of receivers. upgradesOf and the Subscribe functions are the exception.
+// type of receivers. upgradeOf and the Subscribe functions are the exception.
 
 // run is the loop of a chunk or a segment. It calls the handlers of subscribers [from, to) until one
 // is not to be called, or the epoch is not clean any more, and returns how many it called. w is nil
 // unless the publish has to look at something between two calls.
 type run[E any] func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) (called int)
 
-// upgrades makes strong pointers of weak ones: of one, and of four with one call, whose waits
-// overlap. It is all that is compiled for each type of receivers.
-type upgrades[P any] struct {
-	one  func(e *core.Entry) (P, bool)
-	four func(e *[4]*core.Entry) (p, q, r, s P, all bool)
-}
+// upgrade makes a strong pointer of the weak one of an entry, and where more are given of each of those:
+// then one call serves four, and their waits overlap. all is false if a receiver is gone. It is all that
+// is compiled for each type of receivers.
+type upgrade[P any] func(e *core.Entry, more *[3]*core.Entry) (p, q, r, s P, all bool)
 
 //go:noinline
-func upgradesOf[T any]() upgrades[*T] {
-	return upgrades[*T]{
-		func(e *core.Entry) (*T, bool) {
-			w, _ := e.Ref().(weak.Pointer[T])
-			p := w.Value()
-			return p, p != nil
-		},
-		func(e *[4]*core.Entry) (p, q, r, s *T, all bool) {
-			a, _ := e[0].Ref().(weak.Pointer[T])
-			b, _ := e[1].Ref().(weak.Pointer[T])
-			c, _ := e[2].Ref().(weak.Pointer[T])
-			d, _ := e[3].Ref().(weak.Pointer[T])
-			p, q, r, s = a.Value(), b.Value(), c.Value(), d.Value()
-			return p, q, r, s, p != nil && q != nil && r != nil && s != nil
-		},
+func upgradeOf[T any]() upgrade[*T] {
+	return func(e *core.Entry, more *[3]*core.Entry) (p, q, r, s *T, all bool) {
+		a, _ := e.Ref().(weak.Pointer[T])
+		if more == nil {
+			p = a.Value()
+			return p, nil, nil, nil, p != nil
+		}
+		b, _ := more[0].Ref().(weak.Pointer[T])
+		c, _ := more[1].Ref().(weak.Pointer[T])
+		d, _ := more[2].Ref().(weak.Pointer[T])
+		p, q, r, s = a.Value(), b.Value(), c.Value(), d.Value()
+		return p, q, r, s, p != nil && q != nil && r != nil && s != nil
 	}
 }
 
@@ -52,241 +47,179 @@ type call[P, E any] struct {
 	handle func(P, E)
 }
 
+// bound is handlers that are bound to their receivers.
+type bound[E any] struct{ calls []func(E) }
+
 // shortChunk is the size up to which a snapshot turns a chunk into bound functions; see ADR 3.
 const shortChunk = 7
 
-// opsOf makes the ops of subscriptions without a guard. Their cells are the handlers.
+// opsOf makes the ops of subscriptions without a guard. held says that the receiver is the holder of a
+// function.
+//
+// The loops are written out here. Each function of its own would be one more for each type of events, and
+// its name alone takes more of a program than its code. They have few variables that live through a call,
+// since each is loaded again after it, and take several calls to a turn, which brings a topic to the
+// speed of a bare loop over strong pointers; see BENCHMARKS.md.
 //
 //go:noinline
-func opsOf[P, E any](up upgrades[P], held bool) *core.Ops {
-	one, four := up.one, up.four
+func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 	return &core.Ops{
 		Run: run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
-			if handle, ok := c.Cells.(func(P, E)); ok {
-				e := c.Slots[0]
-				if recv, ok := one(e); !ok || !e.Active() || w != nil && !w.Begin(0) {
-					return 0
-				} else {
-					handle(recv, event)
+			i := from
+			for ; w == nil && i+4 <= to; i += 4 {
+				p, q, r, s, all := up(c.Slots[i], (*[3]*core.Entry)(c.Slots[i+1:]))
+				if !all || atomic.LoadUint64(c.Epoch) != clean {
+					break
 				}
-				w.End()
-				return 1
+				h := (*[4]any)(c.Handlers[i:])
+				h[0].(func(P, E))(p, event)
+				if atomic.LoadUint64(c.Epoch) != clean {
+					return i + 1 - from
+				}
+				h[1].(func(P, E))(q, event)
+				if atomic.LoadUint64(c.Epoch) != clean {
+					return i + 2 - from
+				}
+				h[2].(func(P, E))(r, event)
+				if atomic.LoadUint64(c.Epoch) != clean {
+					return i + 3 - from
+				}
+				h[3].(func(P, E))(s, event)
 			}
-			handlers := *c.Cells.(*[]func(P, E))
-			for i := from; i < to; i++ {
-				if w == nil && i&3 == from&3 { // four at a time, up to one that is gone
-					if i += callWeak(c.Epoch, clean, four, c.Slots[i:to], handlers[i:to], event); i == to {
-						break
-					}
-				}
-				recv, ok := one(c.Slots[i])
+			for ; i < to; i++ { // the rest, or those before one that is gone
+				recv, _, _, _, ok := up(c.Slots[i], nil)
 				if !ok || atomic.LoadUint64(c.Epoch) != clean || w != nil && !w.Begin(i) {
-					return i - from
+					break
 				}
-				handlers[i](recv, event)
+				c.Handlers[i].(func(P, E))(recv, event)
 				w.End()
 			}
-			return to - from
+			return i - from
 		}),
-		Cell: func(c *core.Chunk, i int, src *core.Chunk, from int, handler any) {
-			all, several := c.Cells.(*[]func(P, E))
-			if src != nil { // moves a cell
-				if handler = src.Cells; len(src.Slots) > 1 {
-					handler = (*handler.(*[]func(P, E)))[from]
-				}
-			}
-			switch {
-			case handler == nil:
-				handlers := make([]func(P, E), i)
-				c.Cells = &handlers
-			case several:
-				(*all)[i] = handler.(func(P, E))
-			default:
-				c.Cells = handler
-			}
-		},
 		Upgrade: func(s *core.Snapshot, c *core.Chunk, n int) {
-			calls := make([]call[P, E], n)
-			short := n <= shortChunk
-			for i := range calls {
-				recv, ok := one(c.Slots[i])
+			var calls []call[P, E]
+			if n > shortChunk && !held {
+				calls = make([]call[P, E], 0, n)
+			}
+			for i := range n {
+				recv, _, _, _, ok := up(c.Slots[i], nil)
+				handle := c.Handlers[i].(func(P, E))
 				if !ok {
 					s.Missed(c.Slots[i])
 				}
-				handle, single := c.Cells.(func(P, E))
-				if !single {
-					handle = (*c.Cells.(*[]func(P, E)))[i]
-				}
-				calls[i] = call[P, E]{recv, handle}
+				var one func(E)
 				switch {
-				case held && ok: // the function itself; it is gone where the subscription has ended
-					if fn, ok := heldBy(recv).(func(E)); ok {
-						addBound(s, c, i, fn)
+				case calls != nil:
+					calls = append(calls, call[P, E]{recv, handle})
+					continue
+				case !ok:
+					continue
+				case held:
+					if one, ok = heldBy(recv).(func(E)); !ok { // it is gone where the subscription has ended
+						continue
 					}
-				case short && ok:
+				default:
 					// All receiver types share the one compiled closure: its call then has one target
 					// for the whole segment, and only that of handle has to be guessed.
-					addBound(s, c, i, func(event E) { handle(recv, event) })
+					one = func(event E) { handle(recv, event) }
+				}
+				if b, ok := s.Gathering().(*bound[E]); ok {
+					b.calls = append(b.calls, one)
+					s.Extend(c, i, nil, nil)
+				} else {
+					b := &bound[E]{[]func(E){one}}
+					s.Extend(c, i, b, boundLoop(b))
 				}
 			}
-			if !short && !held {
-				s.Add(c, n, run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
-					return callStrong(c.Epoch, w, clean, calls, from, to, event)
-				}))
+			if calls != nil {
+				s.Add(c, n, strongLoop(calls))
 			}
 		},
 	}
 }
 
-// callWeak upgrades four receivers at a time and calls their handlers.
+// strongLoop returns the loop over a segment of one type of receivers.
 //
 //go:noinline
-func callWeak[P, E any](epoch *uint64, clean uint64, four func(e *[4]*core.Entry) (p, q, r, s P, all bool), slots []*core.Entry, handlers []func(P, E), event E) (called int) {
-	for ; called+4 <= len(slots); called += 4 {
-		p, q, r, s, all := four((*[4]*core.Entry)(slots[called:]))
-		if !all || atomic.LoadUint64(epoch) != clean {
-			return called
+func strongLoop[P, E any](all []call[P, E]) run[E] {
+	return func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
+		epoch, i := c.Epoch, from
+		for ; w == nil && i+4 <= to; i += 4 {
+			c := all[i : i+4 : i+4]
+			if atomic.LoadUint64(epoch) != clean {
+				return i - from
+			}
+			c[0].handle(c[0].recv, event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 1 - from
+			}
+			c[1].handle(c[1].recv, event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 2 - from
+			}
+			c[2].handle(c[2].recv, event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 3 - from
+			}
+			c[3].handle(c[3].recv, event)
 		}
-		h := (*[4]func(P, E))(handlers[called:])
-		h[0](p, event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 1
-		}
-		h[1](q, event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 2
-		}
-		h[2](r, event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 3
-		}
-		h[3](s, event)
-	}
-	return called
-}
-
-// callStrong calls one after the other. It is a function of its own, of few variables: each one more
-// is loaded again after each call. For the same reason it takes four at a time, which brings a topic
-// to the speed of a bare loop over strong pointers; see BENCHMARKS.md.
-//
-//go:noinline
-func callStrong[P, E any](epoch *uint64, w *core.Watch, clean uint64, all []call[P, E], from, to int, event E) (called int) {
-	if w != nil {
-		for i := from; i < to && atomic.LoadUint64(epoch) == clean && w.Begin(i); i++ {
+		for ; i < to && atomic.LoadUint64(epoch) == clean && (w == nil || w.Begin(i)); i++ {
 			all[i].handle(all[i].recv, event)
 			w.End()
-			called++
 		}
-		return called
+		return i - from
 	}
-	calls := all[from:to]
-	for ; len(calls) >= 4; calls = calls[4:] {
-		c := (*[4]call[P, E])(calls)
-		if atomic.LoadUint64(epoch) != clean {
-			return called
-		}
-		c[0].handle(c[0].recv, event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 1
-		}
-		c[1].handle(c[1].recv, event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 2
-		}
-		c[2].handle(c[2].recv, event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 3
-		}
-		c[3].handle(c[3].recv, event)
-		called += 4
-	}
-	for i := range calls {
-		if atomic.LoadUint64(epoch) != clean {
-			return called + i
-		}
-		calls[i].handle(calls[i].recv, event)
-	}
-	return called + len(calls)
 }
 
-// bound is what a mix of receiver types leaves as chunks of a few slots.
-type bound[E any] struct{ calls []func(E) }
-
-// addBound adds subscriber i of c to the snapshot as a bound function.
+// boundLoop returns the loop over a segment of bound handlers. It takes eight at a time for the sake of
+// the processor's branch history, in which each jump back takes a place that the handlers' targets, which
+// have to be guessed from it, then lack.
 //
 //go:noinline
-func addBound[E any](s *core.Snapshot, c *core.Chunk, i int, call func(E)) {
-	if n := len(s.Segments); n > 0 {
-		if b, ok := s.Segments[n-1].Cells.(*bound[E]); ok {
-			b.calls = append(b.calls, call)
-			s.Extend(c, i, nil, nil)
-			return
+func boundLoop[E any](b *bound[E]) run[E] {
+	return func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
+		epoch, i, all := c.Epoch, from, b.calls
+		for ; w == nil && i+8 <= to; i += 8 {
+			c := all[i : i+8 : i+8]
+			if atomic.LoadUint64(epoch) != clean {
+				return i - from
+			}
+			c[0](event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 1 - from
+			}
+			c[1](event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 2 - from
+			}
+			c[2](event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 3 - from
+			}
+			c[3](event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 4 - from
+			}
+			c[4](event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 5 - from
+			}
+			c[5](event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 6 - from
+			}
+			c[6](event)
+			if atomic.LoadUint64(epoch) != clean {
+				return i + 7 - from
+			}
+			c[7](event)
 		}
-	}
-	b := &bound[E]{[]func(E){call}}
-	s.Extend(c, i, b, run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
-		return callBound(c.Epoch, w, clean, b.calls, from, to, event)
-	}))
-}
-
-// callBound is callStrong for bound functions. It takes eight at a time for the sake of the
-// processor's branch history, in which each jump back takes a place that the handlers' targets,
-// which have to be guessed from it, then lack.
-//
-//go:noinline
-func callBound[E any](epoch *uint64, w *core.Watch, clean uint64, all []func(E), from, to int, event E) (called int) {
-	if w != nil {
-		for i := from; i < to && atomic.LoadUint64(epoch) == clean && w.Begin(i); i++ {
+		for ; i < to && atomic.LoadUint64(epoch) == clean && (w == nil || w.Begin(i)); i++ {
 			all[i](event)
 			w.End()
-			called++
 		}
-		return called
+		return i - from
 	}
-	calls := all[from:to]
-	for ; len(calls) >= 8; calls = calls[8:] {
-		c := (*[8]func(E))(calls)
-		if atomic.LoadUint64(epoch) != clean {
-			return called
-		}
-		c[0](event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 1
-		}
-		c[1](event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 2
-		}
-		c[2](event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 3
-		}
-		c[3](event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 4
-		}
-		c[4](event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 5
-		}
-		c[5](event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 6
-		}
-		c[6](event)
-		if atomic.LoadUint64(epoch) != clean {
-			return called + 7
-		}
-		c[7](event)
-		called += 8
-	}
-	for i := range calls {
-		if atomic.LoadUint64(epoch) != clean {
-			return called + i
-		}
-		calls[i](event)
-	}
-	return called + len(calls)
 }
 
 // publish publishes event to t. It is kept out of line, so that nothing of the list or the snapshot
@@ -302,8 +235,8 @@ func publish[E any](t *core.Topic, event E) int {
 		return far(&core.Job{Topic: t}, event)
 	}
 	if l.N == 1 {
-		c := l.First()
-		if run, ok := c.Run.(run[E]); ok && run(c, nil, l.Clean, 0, 1, event) == 1 {
+		c, clean := l.Single()
+		if run, ok := c.Run.(run[E]); ok && run(c, nil, clean, 0, 1, event) == 1 {
 			return 1
 		}
 	}
@@ -319,8 +252,8 @@ func deliver[E any](t *core.Topic, l *core.List, event E) (ran int) {
 	var s *core.Snapshot
 	k, n := 0, 0
 	if l.N == 1 {
-		c := l.First()
-		if run, ok := c.Run.(run[E]); ok && run(c, nil, l.Clean, 0, 1, event) == 1 {
+		c, clean := l.Single()
+		if run, ok := c.Run.(run[E]); ok && run(c, nil, clean, 0, 1, event) == 1 {
 			return 1
 		}
 	} else if s = l.Snapshot(); s != nil {
@@ -345,20 +278,19 @@ func deliver[E any](t *core.Topic, l *core.List, event E) (ran int) {
 //
 //go:noinline
 func far[E any](j *core.Job, event E) (ran int) {
+	defer j.Finish() // also when a handler panics
 	if j.List == nil {
 		if j.Topic.Unknown() {
 			j.Topic.Know(typeOf[E]())
 		}
-		var room [4]core.Leg
-		if legs, simple := j.Topic.Legs(room[:0]); simple {
-			defer core.Leave(legs)
-			for i := range legs {
-				ran += deliver(legs[i].Topic, legs[i].List, event)
+		if n, simple := j.Legs(); simple {
+			for i := range n {
+				leg := j.Leg(i)
+				ran += deliver(leg.Topic, leg.List, event)
 			}
 			return ran
 		}
 	}
-	defer j.Report() // also when a later handler panics
 	erase(event, j)
 	return j.Ran
 }
@@ -385,28 +317,29 @@ func publishTo[E any](b *core.Bus, event E) int {
 //go:noinline
 func erase[E any](event E, j *core.Job) {
 	j.Do(&core.Hand{
-		Box: func() any { return event },
 		Run: func(f any, c *core.Chunk, w *core.Watch, clean uint64, from, to int) int {
 			return f.(run[E])(c, w, clean, from, to, event)
 		},
-		Do: func(op core.Op, to, recv any, ctx context.Context) (bool, error) {
+		Do: func(op core.Op, to, recv any, ctx context.Context) any {
 			switch op {
+			case core.Boxed:
+				return event
 			case core.Pass:
-				return to.(func(E) bool)(event), nil
+				return to.(func(E) bool)(event)
 			case core.Call:
-				return true, to.(func(any, context.Context, E) error)(recv, ctx, event)
+				return to.(func(any, context.Context, E) error)(recv, ctx, event)
 			case core.Push:
 				put(to.(*core.Side), event, recv)
 			case core.Keep:
 				kept := event // a copy, or the event would move to the heap in any case
-				*to.(*core.Parcel) = func(j *core.Job) { erase(kept, j) }
+				return core.Parcel(func(j *core.Job) { erase(kept, j) })
 			case core.Tell:
-				return true, to.(func(context.Context, core.TopicInfo, E) error)(ctx, recv.(core.TopicInfo), event)
+				return to.(func(context.Context, core.TopicInfo, E) error)(ctx, recv.(core.TopicInfo), event)
 			case core.Put:
 				k := to.(*kept[E])
 				k.event, k.has = event, true
 			}
-			return true, nil
+			return nil
 		},
 	})
 }
@@ -415,7 +348,11 @@ func erase[E any](event E, j *core.Job) {
 //
 //go:noinline
 func typeOf[E any]() *core.Type {
-	return core.TypeOf(reflect.TypeFor[E](), func(do core.TypeOp, x any, j *core.Job) any {
+	event := reflect.TypeFor[E]()
+	if t := core.KnownType(event); t != nil {
+		return t
+	}
+	return core.TypeOf(event, func(do core.TypeOp, x any, j *core.Job) any {
 		switch do {
 		case core.Deliver:
 			erase(x.(E), j)
@@ -434,8 +371,7 @@ func typeOf[E any]() *core.Type {
 			*x.(*kept[E]) = kept[E]{}
 		case core.Copy:
 			if k := x.(*kept[E]); k.has {
-				event := k.event
-				return core.Parcel(func(j *core.Job) { erase(event, j) })
+				erase(k.event, j)
 			}
 		}
 		return nil
@@ -504,6 +440,8 @@ func (s *store[E]) take(i int) (event E) {
 }
 
 // find returns the bus's topic of type E, or nil.
+//
+//go:noinline
 func find[E any](b *core.Bus) *Topic[E] {
 	for _, x := range b.Few() {
 		if f, ok := x.(*face[E]); ok {
@@ -516,11 +454,9 @@ func find[E any](b *core.Bus) *Topic[E] {
 	return nil
 }
 
-// topicOf returns the topic of src, which it makes if need be.
-//
-//go:noinline
-func topicOf[E any, S Source[E]](function string, src S) *core.Topic {
-	if b, ok := any(src).(*Bus); ok {
+// topicOf returns the topic of a source, which it makes if need be.
+func topicOf[E any](function string, src any) *core.Topic {
+	if b, ok := src.(*Bus); ok {
 		if b == nil {
 			nilSource(function)
 		}
@@ -529,37 +465,51 @@ func topicOf[E any, S Source[E]](function string, src S) *core.Topic {
 	return topicAlone(function, src)
 }
 
-// subscribe subscribes one of two handlers; the other is nil.
+// subscribe subscribes a handler that takes a receiver and an event.
 //
 //go:noinline
-func subscribe[P, E any](d *draft, t *core.Topic, recv P, up upgrades[P], handle func(P, E), careful func(P, context.Context, E) error, opts []SubscribeOption) *Subscription {
-	plain := d.begin(recv, handle == nil && careful == nil, careful != nil, opts)
-	d.core.Type = typeOf[E]()
-	switch {
-	case plain:
+func subscribe[P, E any](d *draft, src any, recv P, up upgrade[P], handle func(P, E), opts []SubscribeOption) *Subscription {
+	t := topicOf[E](d.core.Function, src)
+	if plain := d.begin(recv, handle == nil, opts); plain {
 		d.core.Handler = handle
-	case handle != nil:
+	} else {
 		d.core.Guarded = func(recv any, _ context.Context, event E) error {
 			handle(recv.(P), event)
 			return nil
 		}
-	default:
-		d.core.Guarded = func(recv any, ctx context.Context, event E) error { return careful(recv.(P), ctx, event) }
 	}
+	d.core.Type = typeOf[E]()
 	return d.end(t, recv, func(r *core.Receiver) *core.Ops {
 		if r == nil {
 			return opsOf[P, E](up, d.scope != nil)
 		}
-		r.Alive = func(e *core.Entry) bool {
-			_, ok := up.one(e)
-			return ok
-		}
-		r.Value = func(e *core.Entry) any {
-			if recv, ok := up.one(e); ok {
-				return recv
-			}
-			return nil
-		}
+		fill(r, up)
 		return nil
 	})
+}
+
+// subscribeContext is subscribe for a handler that takes a context and may fail.
+//
+//go:noinline
+func subscribeContext[P, E any](d *draft, src any, recv P, up upgrade[P], handle func(P, context.Context, E) error, opts []SubscribeOption) *Subscription {
+	t := topicOf[E](d.core.Function, src)
+	d.begin(recv, handle == nil, opts)
+	d.core.Guarded = func(recv any, ctx context.Context, event E) error { return handle(recv.(P), ctx, event) }
+	d.core.Type = typeOf[E]()
+	return d.end(t, recv, func(r *core.Receiver) *core.Ops {
+		fill(r, up)
+		return nil
+	})
+}
+
+// fill fills in what there is to know of a type of receivers.
+//
+//go:noinline
+func fill[P any](r *core.Receiver, up upgrade[P]) {
+	r.Value = func(e *core.Entry) any {
+		if recv, _, _, _, ok := up(e, nil); ok {
+			return recv
+		}
+		return nil
+	}
 }

@@ -8,24 +8,24 @@ const maxChunk = 512
 
 // Chunk is a part of the weak list: subscribers of one sort of handler and one priority.
 type Chunk struct {
-	Run   any // as in Ops
-	Cells any // what the ops keep of each: with room for one the cell itself, else a pointer to a slice
-	Slots []*Entry
-	Epoch *uint64 // of the topic
-	ops   *Ops
-	prio  int
-	used  atomic.Int32 // slots in use; final once the chunk is not the last of its list
-	one   [1]*Entry    // Slots of a chunk with room for one
+	Run      any      // as in Ops
+	Slots    []*Entry // the subscribers,
+	Handlers []any    // and their handlers, of a type that the ops know
+	Epoch    *uint64  // of the topic
+	ops      *Ops
+	prio     int
+	used     atomic.Int32 // slots in use; final once the chunk is not the last of its list
+	slot     [1]*Entry    // Slots of a chunk with room for one,
+	handler  [1]any       // and its Handlers
 }
 
 func newChunk(l *ledger, ops *Ops, prio, room int) *Chunk {
 	c := &Chunk{Run: ops.Run, Epoch: &l.epoch, ops: ops, prio: prio}
 	if room == 1 {
-		c.Slots = c.one[:]
-		return c
+		c.Slots, c.Handlers = c.slot[:], c.handler[:]
+	} else {
+		c.Slots, c.Handlers = make([]*Entry, room), make([]any, room)
 	}
-	c.Slots = make([]*Entry, room)
-	ops.Cell(c, room, nil, 0, nil)
 	return c
 }
 
@@ -35,16 +35,14 @@ func (c *Chunk) size() int { return int(c.used.Load()) }
 // that covers it.
 func (c *Chunk) push(e *Entry, handler any) {
 	i := c.size()
-	c.Slots[i] = e
-	c.ops.Cell(c, i, nil, 0, handler)
+	c.Slots[i], c.Handlers[i] = e, handler
 	c.used.Store(int32(i + 1))
 }
 
 // take appends subscriber i of another chunk of the same sort.
 func (c *Chunk) take(from *Chunk, i int) {
 	n := c.size()
-	c.Slots[n] = from.Slots[i]
-	c.ops.Cell(c, n, from, i, nil)
+	c.Slots[n], c.Handlers[n] = from.Slots[i], from.Handlers[i]
 	c.used.Store(int32(n + 1))
 }
 

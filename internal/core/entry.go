@@ -48,17 +48,13 @@ type kind struct {
 // Ops is what the core cannot do itself with one sort of handler.
 type Ops struct {
 	Receiver *Receiver
-	Run      any // the loop that calls the handlers of a chunk; nil for guarded ones
-	// Cell writes cell i of c: the handler, or if there is none what cell from of src has. With
-	// neither it makes i cells.
-	Cell    func(c *Chunk, i int, src *Chunk, from int, handler any)
-	Upgrade func(s *Snapshot, c *Chunk, n int) // appends the first n subscribers to a snapshot
+	Run      any                                // the loop that calls the handlers of a chunk; nil for guarded ones
+	Upgrade  func(s *Snapshot, c *Chunk, n int) // appends the first n subscribers to a snapshot
 }
 
 // Receiver is what the core knows of a type of receivers. There is one for each.
 type Receiver struct {
 	Type    reflect.Type                          // for reports; of a function without a receiver its own
-	Alive   func(e *Entry) bool                   // reports whether the receiver of e is there
 	Value   func(e *Entry) any                    // the receiver of e, or nil
 	Release func(e *Entry)                        // lets go of what only the subscription needs; may be nil
 	Backlog func(e *Entry) (waiting, dropped int) // of events; may be nil
@@ -115,7 +111,7 @@ func (k *kind) receiver() *Receiver {
 	return k.ops.Receiver
 }
 
-func (e *Entry) alive() bool { return e.kind.receiver().Alive(e) }
+func (e *Entry) alive() bool { return e.value() != nil }
 
 // value returns the receiver, or nil.
 func (e *Entry) value() any { return e.kind.receiver().Value(e) }

@@ -50,11 +50,8 @@ func (t *Topic) Update(change func(place any)) (j Job, ok bool) {
 		return j, false
 	}
 	change(kept.place)
-	var room [1]Leg
-	j.Topic, j.leg.Topic = t, t
-	for _, leg := range t.leg(room[:0]) {
-		j.leg = leg
-	}
+	j.Topic, j.leg = t, t.leg()
+	j.leg.Topic = t
 	return j, true
 }
 
@@ -176,8 +173,9 @@ func (t *Topic) join(prio int, e *Entry, g *Guard, replay, scoped bool) (open bo
 	if kept := t.kept.Load(); replay && kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
-		if event, ok := t.typ.do(Copy, kept.place, nil).(Parcel); ok {
-			g.gate.replay(event)
+		j := Job{copy: true}
+		if t.typ.do(Copy, kept.place, &j); j.parcel != nil {
+			g.gate.replay(j.parcel)
 			if g.lane == nil {
 				e.state.Or(catchingUp)
 			}

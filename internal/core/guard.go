@@ -24,19 +24,8 @@ type Guard struct {
 	topic weak.Pointer[Topic] // for calls that no publish makes; they must not keep it alive
 }
 
-// guardedOps are those of all guarded handlers, whatever their types. Cells are guards.
+// guardedOps are those of all guarded handlers, whatever their types. The handlers are guards.
 var guardedOps = &Ops{
-	Cell: func(c *Chunk, i int, src *Chunk, from int, handler any) {
-		switch {
-		case src != nil:
-			c.setGuard(i, src.guard(from))
-		case handler != nil:
-			c.setGuard(i, handler.(*Guard))
-		default:
-			guards := make([]*Guard, i)
-			c.Cells = &guards
-		}
-	},
 	Upgrade: func(s *Snapshot, c *Chunk, n int) {
 		recv := make([]any, n)
 		for i := range recv {
@@ -47,21 +36,6 @@ var guardedOps = &Ops{
 		s.Add(c, n, nil)
 		s.Segments[len(s.Segments)-1].recv = recv
 	},
-}
-
-func (c *Chunk) guard(i int) *Guard {
-	if g, ok := c.Cells.(*Guard); ok {
-		return g
-	}
-	return (*c.Cells.(*[]*Guard))[i]
-}
-
-func (c *Chunk) setGuard(i int, g *Guard) {
-	if len(c.Slots) == 1 {
-		c.Cells = g
-	} else {
-		(*c.Cells.(*[]*Guard))[i] = g
-	}
 }
 
 // call delivers to guarded subscriber i of the segment.
@@ -76,7 +50,7 @@ func (g *Segment) call(t *Topic, i int, ctx context.Context, h *Hand) (ran bool,
 	if recv == nil {
 		return false, nil
 	}
-	return g.Chunk.guard(i).publish(t, e, recv, ctx, h)
+	return g.Chunk.Handlers[i].(*Guard).publish(t, e, recv, ctx, h)
 }
 
 // publish calls the handler, or sees to it that it is called later, unless an option or the state
@@ -87,7 +61,7 @@ func (g *Guard) publish(t *Topic, e *Entry, recv any, ctx context.Context, h *Ha
 		return false, nil
 	}
 	if g.filter != nil {
-		if ok, _ := h.Do(Pass, g.filter, nil, nil); !ok || e.final() {
+		if !h.passes(g.filter) || e.final() {
 			return false, nil // refused, or ended while the filter ran
 		}
 	}
@@ -111,13 +85,6 @@ func (g *Guard) publish(t *Topic, e *Entry, recv any, ctx context.Context, h *Ha
 	return g.perform(t, e, recv, ctx, h, 0)
 }
 
-// keep keeps the event of a hand.
-func (h *Hand) keep() Parcel {
-	var p Parcel
-	_, _ = h.Do(Keep, &p, nil, nil)
-	return p
-}
-
 // perform calls the handler of a subscription in state from.
 func (g *Guard) perform(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand, from uint32) (ran bool, err error) {
 	if g.once {
@@ -137,7 +104,7 @@ func (g *Guard) perform(t *Topic, e *Entry, recv any, ctx context.Context, h *Ha
 	if observers := t.Bus.observers(); observers != nil {
 		return true, g.performObserved(observers, t, e, recv, ctx, h)
 	}
-	if _, err := h.Do(Call, g.handle, recv, ctx); err != nil {
+	if err := h.call(g.handle, recv, ctx); err != nil {
 		return true, t.failure(err, e, h)
 	}
 	return true, nil
@@ -194,8 +161,7 @@ func (l *letter) attempt(h *Hand) {
 			return
 		}
 		if l.raw && g.filter != nil {
-			pass, _ := h.Do(Pass, g.filter, nil, nil)
-			if !pass {
+			if !h.passes(g.filter) {
 				return
 			}
 			if l.raw = false; !g.mayRun(e.state.Load()) {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"slices"
+	"sync/atomic"
 	"weak"
 
 	"github.com/weakbus/weakbus/internal/grace"
@@ -22,8 +23,15 @@ type List struct {
 	added      uint64 // how many were ever added to the topic; a compaction adds none
 }
 
-// First returns the first chunk.
-func (l *List) First() *Chunk { return l.first }
+// Single returns the chunk of the only subscriber, and the epoch at which that was active; 0 if it is not.
+func (l *List) Single() (c *Chunk, clean uint64) {
+	c = l.first
+	clean = atomic.LoadUint64(c.Epoch) // before the state is looked at
+	if !c.Slots[0].Active() {
+		clean = 0
+	}
+	return c, clean
+}
 
 // Snapshot returns the snapshot of the list, if it has one that paid for itself.
 func (l *List) Snapshot() *Snapshot {

@@ -43,7 +43,7 @@ func (l *lane) put(t *Topic, recv any, ctx context.Context, h *Hand) (accepted b
 	b.mu.Lock()
 	accepted, lost, err := b.makeRoom(l, t, ctx)
 	if accepted {
-		_, _ = h.Do(Push, l.in, noteOf(lasting(ctx), l.guard.stamp()), nil)
+		h.Do(Push, l.in, noteOf(lasting(ctx), l.guard.stamp()), nil)
 		b.push(l)
 		b.start(t)
 	}

@@ -15,25 +15,39 @@ import (
 // No function of the core may hand it to a function that is called dynamically: that would move it,
 // and the event, to the heap.
 type Hand struct {
-	// Box returns the event as a value of type any.
-	Box func() any
 	// Run has a chunk's loop deliver it, and returns how many handlers that called.
 	Run func(run any, c *Chunk, w *Watch, clean uint64, from, to int) int
 	// Do does something else with the event; see Op.
-	Do func(op Op, to, recv any, ctx context.Context) (ok bool, err error)
+	Do func(op Op, to, recv any, ctx context.Context) any
 }
 
 // Op is what Hand.Do does with the event.
 type Op uint8
 
 const (
-	Pass Op = iota // to is a filter: reports whether it lets the event through
-	Call           // to is a guarded handler: calls it with recv
-	Push           // to is a *Side: puts the event there, with recv as its note
-	Keep           // to is a *Parcel: keeps the event there
-	Tell           // to is a tap's function: calls it
-	Put            // to is a retained event's place: puts it there
+	Boxed Op = iota // returns it as a value of type any
+	Pass            // to is a filter: returns whether it lets the event through
+	Call            // to is a guarded handler: calls it with recv, and returns its error
+	Push            // to is a *Side: puts the event there, with recv as its note
+	Keep            // returns the event as a Parcel
+	Tell            // to is a tap's function: calls it with recv, a TopicInfo, and returns its error
+	Put             // to is a retained event's place: puts it there
 )
+
+// box returns the event as a value of type any.
+func (h *Hand) box() any { return h.Do(Boxed, nil, nil, nil) }
+
+// passes reports whether a filter lets the event through.
+func (h *Hand) passes(filter any) bool { return h.Do(Pass, filter, nil, nil).(bool) }
+
+// call calls a guarded handler.
+func (h *Hand) call(handle, recv any, ctx context.Context) error {
+	err, _ := h.Do(Call, handle, recv, ctx).(error)
+	return err
+}
+
+// keep keeps the event for later.
+func (h *Hand) keep() Parcel { return h.Do(Keep, nil, nil, nil).(Parcel) }
 
 // Parcel is an event that was kept: it has a job done with the event.
 type Parcel func(*Job)
@@ -51,7 +65,12 @@ type Job struct {
 	to       *Side       // with Move: where the event goes,
 	slot     int         // and in which slot
 	place    any         // where a topic keeps the event
-	Bus      *Bus        // with Publish of a Store
+	copy     bool        // the event is to be kept as parcel
+	parcel   Parcel
+	Bus      *Bus   // with Publish of a Store
+	room     [2]Leg // the first legs; an array, since a slice would move to the heap
+	more     []Leg
+	n        int // legs in all
 }
 
 // Outcome is what becomes of one publish, at all the topics that it reaches.
@@ -65,8 +84,10 @@ type Outcome struct {
 	reached bool // somebody was there who was not paused; noted only while somebody observes
 }
 
-// Report makes the errors known of a publish that does not return them.
-func (j *Job) Report() {
+// Finish ends a publish that does not return the errors of handlers: it makes them known.
+func (j *Job) Finish() {
+	leave(j.room[:])
+	leave(j.more)
 	if j.leg.List != nil && j.leg.call != (grace.Call{}) { // a panic came before it was delivered to
 		j.leg.call.Leave()
 	}
@@ -90,7 +111,9 @@ func (j *Job) Do(h *Hand) {
 	}
 	switch {
 	case j.place != nil:
-		_, _ = h.Do(Put, j.place, nil, nil)
+		h.Do(Put, j.place, nil, nil)
+	case j.copy:
+		j.parcel = h.keep()
 	case j.letter != nil:
 		j.letter.attempt(h)
 	case j.Snapshot != nil:
@@ -116,8 +139,8 @@ type boxedLeg struct {
 	event any
 }
 
-// Leave tells that the calls of legs are over.
-func Leave(legs []Leg) {
+// leave tells that the calls of legs are over.
+func leave(legs []Leg) {
 	for i := range legs {
 		if legs[i].call != (grace.Call{}) {
 			legs[i].call.Leave()
@@ -133,46 +156,65 @@ func leaveBoxed(legs []boxedLeg) {
 	}
 }
 
-// Legs appends the legs of a publish to t, and reports whether typed loops will do for all of them:
-// where nothing is to be looked at between two deliveries, no event is retained, and no topic of
-// another event type hears it. Else it appends none.
-func (t *Topic) Legs(legs []Leg) (all []Leg, simple bool) {
-	for u := t; ; u = u.Branch.parent {
-		c := u.current()
-		if c.mode.Load()&Careful != 0 || c.kept.Load() != nil {
-			return legs, false
-		}
-		if u.Branch == nil {
-			if u.mode.Load()&Routed != 0 && (u.listeners.Load() != nil || u.taps.Load() != nil || u.isInterface() || u.Bus.observed()) {
-				return legs, false
-			}
-			break
-		}
+// Legs finds the legs of a publish to the job's topic, and reports whether typed loops will do for all of
+// them: where nothing is to be looked at between two deliveries, no event is retained, and no topic of
+// another event type hears it. Finish leaves them.
+func (j *Job) Legs() (n int, simple bool) {
+	t := j.Topic
+	if !t.simple() {
+		return 0, false
 	}
-	for u := t; ; u = u.Branch.parent {
-		legs = u.current().leg(legs)
-		if u.Branch == nil {
-			return legs, true
+	for ; ; t = t.Branch.parent {
+		if leg := t.current().leg(); leg.List != nil {
+			if j.n < len(j.room) {
+				j.room[j.n] = leg
+			} else {
+				j.more = append(j.more, leg)
+			}
+			j.n++
+		}
+		if t.Branch == nil {
+			return j.n, true
 		}
 	}
 }
 
-// leg appends the leg of t itself, if anybody is subscribed.
-func (t *Topic) leg(legs []Leg) []Leg {
+// Leg returns leg i.
+func (j *Job) Leg(i int) *Leg {
+	if i < len(j.room) {
+		return &j.room[i]
+	}
+	return &j.more[i-len(j.room)]
+}
+
+// simple reports whether typed loops will do for a publish to t.
+func (t *Topic) simple() bool {
+	for ; ; t = t.Branch.parent {
+		c := t.current()
+		if c.mode.Load()&Careful != 0 || c.kept.Load() != nil {
+			return false
+		}
+		if t.Branch == nil {
+			return t.mode.Load()&Routed == 0 || t.listeners.Load() == nil && t.taps.Load() == nil && !t.isInterface()
+		}
+	}
+}
+
+// leg returns the leg of t itself; without a list if nobody is subscribed.
+func (t *Topic) leg() (leg Leg) {
 	l := t.head.Load()
 	if l == nil {
-		return legs
+		return leg
 	}
-	leg := Leg{Topic: t}
 	if l.Mode&Counted != 0 {
 		leg.call = t.enter()
-		l = t.head.Load() // what is loaded from here on is counted
+		if l = t.head.Load(); l == nil { // what is loaded from here on is counted
+			leg.call.Leave()
+			return Leg{}
+		}
 	}
-	if leg.List = l; l == nil {
-		leg.call.Leave()
-		return legs
-	}
-	return append(legs, leg)
+	leg.Topic, leg.List = t, l
+	return leg
 }
 
 // isInterface reports whether events of the topic go by their dynamic type.
@@ -185,7 +227,7 @@ func (t *Topic) isInterface() bool {
 func (t *Topic) route(o *Outcome, h *Hand) {
 	switch {
 	case t.Branch == nil && t.isInterface():
-		t.Bus.PublishAny(o, h.Box())
+		t.Bus.PublishAny(o, h.box())
 	case t.Bus.observed():
 		t.routeObserved(o, h)
 	default:
@@ -205,14 +247,14 @@ func (t *Topic) deliverLegs(o *Outcome, h *Hand) {
 		near = t.current().begin(o, near, h)
 	}
 	if t.isInterface() { // a sub-topic of one was published to
-		far = t.Bus.plan(far, h.Box())
+		far = t.Bus.plan(far, h.box())
 	} else {
 		near = t.begin(o, near, h)
 		if listeners := t.listeners.Load(); listeners != nil {
 			far = addListeners(far, *listeners, h)
 		}
 	}
-	defer Leave(near)
+	defer leave(near)
 	defer leaveBoxed(far)
 	if t.Bus.observed() {
 		o.reached = reached(near, far)
@@ -257,10 +299,13 @@ func (t *Topic) begin(o *Outcome, legs []Leg, h *Hand) []Leg {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
 		if t.Bus == nil || !t.Bus.closed.Load() {
-			_, _ = h.Do(Put, kept.place, nil, nil)
+			h.Do(Put, kept.place, nil, nil)
 		}
 	}
-	return t.leg(legs)
+	if leg := t.leg(); leg.List != nil {
+		legs = append(legs, leg)
+	}
+	return legs
 }
 
 // reached reports whether a list has anybody who is not paused.
@@ -287,7 +332,7 @@ func addListeners(legs []boxedLeg, topics []*Topic, h *Hand) []boxedLeg {
 			continue
 		}
 		if boxed == nil {
-			boxed = h.Box()
+			boxed = h.box()
 		}
 		legs = t.beginBoxed(legs, boxed)
 	}
@@ -303,8 +348,7 @@ func (t *Topic) beginBoxed(legs []boxedLeg, event any) []boxedLeg {
 			t.typ.deliver(&Job{place: kept.place}, event)
 		}
 	}
-	var room [1]Leg
-	for _, leg := range t.leg(room[:0]) {
+	if leg := t.leg(); leg.List != nil {
 		legs = append(legs, boxedLeg{leg, event})
 	}
 	return legs
@@ -314,7 +358,7 @@ func (t *Topic) beginBoxed(legs []boxedLeg, event any) []boxedLeg {
 func (t *Topic) level(o *Outcome, l *List, h *Hand) {
 	var stop Stopper
 	if t.typ.stoppable {
-		stop = stopperOf(h.Box())
+		stop = stopperOf(h.box())
 	}
 	if o.Ctx == nil && stop == nil && !t.Bus.guarded() {
 		t.deliver(o, l, h)

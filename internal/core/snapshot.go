@@ -83,6 +83,14 @@ func (s *Snapshot) Extend(c *Chunk, i int, fresh, run any) {
 	g.N++
 }
 
+// Gathering returns the Cells of the last segment.
+func (s *Snapshot) Gathering() any {
+	if n := len(s.Segments); n > 0 {
+		return s.Segments[n-1].Cells
+	}
+	return nil
+}
+
 // Missed notes that the receiver of e is gone.
 func (s *Snapshot) Missed(e *Entry) {
 	e.Gone()

@@ -103,7 +103,7 @@ func (t *Topic) entryStats(c *Chunk, i int, e *Entry) SubscriptionStats {
 	if c.Run != nil {
 		return st
 	}
-	g := c.guard(i)
+	g := c.Handlers[i].(*Guard)
 	if l := g.lane; l != nil {
 		l.line.mu.Lock()
 		st.Waiting, st.Dropped = l.in.n, l.dropped

@@ -53,7 +53,7 @@ func (t *Topic) tap(o *Outcome, h *Hand) {
 	}
 	info := t.info()
 	for _, x := range *taps {
-		if _, err := h.Do(Tell, x.publish, info, contextOr(o.Ctx)); err != nil {
+		if err, _ := h.Do(Tell, x.publish, info, contextOr(o.Ctx)).(error); err != nil {
 			o.tapped(t.Bus, err)
 		}
 	}

@@ -34,12 +34,17 @@ const (
 // types has the Type of each event type that has a topic. They are few, and stay.
 var types sync.Map // from reflect.Type to *Type
 
-// TypeOf returns the Type of events; do is used on first use. It panics for a type that can never
-// work.
-func TypeOf(event reflect.Type, do func(do TypeOp, x any, j *Job) any) *Type {
+// KnownType returns the Type of events, or nil if there is none yet.
+func KnownType(event reflect.Type) *Type {
 	if t, ok := types.Load(event); ok {
 		return t.(*Type)
 	}
+	return nil
+}
+
+// TypeOf makes the Type of events that are not known. It panics for a type that can never
+// work.
+func TypeOf(event reflect.Type, do func(do TypeOp, x any, j *Job) any) *Type {
 	checkByValue(event)
 	t, _ := types.LoadOrStore(event, &Type{event, do, event.Kind() == reflect.Interface || event.Implements(stopperType)})
 	return t.(*Type)

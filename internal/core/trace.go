@@ -434,7 +434,7 @@ func (t *Topic) routeObserved(o *Outcome, h *Hand) {
 	info, before := t.info(), o.Ran
 	var event any
 	if set.events {
-		event = h.Box()
+		event = h.box()
 	}
 	for _, x := range set.list {
 		if x.PublishStart != nil {
@@ -542,7 +542,7 @@ func (g *Guard) performObserved(set *observers, t *Topic, e *Entry, recv any, ct
 		}
 		t.handleEnd(set, ctx, e, failure)
 	}()
-	if _, err := h.Do(Call, g.handle, recv, contextOr(ctx)); err != nil {
+	if err := h.call(g.handle, recv, contextOr(ctx)); err != nil {
 		failure = t.failure(err, e, h)
 	}
 	returned = true
@@ -554,13 +554,13 @@ var errPanicked = errors.New("weakbus: handler panicked, or ended its goroutine"
 
 // failure returns the error of a handler with the name of its subscriber.
 func (t *Topic) failure(err error, e *Entry, h *Hand) error {
-	return &Failure{Err: err, Event: t.typ.Event, Receiver: e.kind.receiver().Type, Label: e.label(), Payload: h.Box()}
+	return &Failure{Err: err, Event: t.typ.Event, Receiver: e.kind.receiver().Type, Label: e.label(), Payload: h.box()}
 }
 
 // recovered reports a panic of a handler that no publish called. It is to be deferred.
 func (t *Topic) recovered(e *Entry, h *Hand) {
 	if value := recover(); value != nil {
-		t.report(t.panicOf(value, e, h.Box()))
+		t.report(t.panicOf(value, e, h.box()))
 	}
 }
 

@@ -188,7 +188,7 @@ func (w *Watch) recovered(h *Hand) {
 		w.Ran++
 	}
 	w.i = w.at + 1
-	p := w.topic.panicOf(value, e, h.Box())
+	p := w.topic.panicOf(value, e, h.box())
 	w.stopped(e, p)
 	w.topic.report(p)
 }
