@@ -26,10 +26,8 @@ func TopicOf[E any](b *Bus) *Topic[E] {
 	if b == nil {
 		core.Misuse("TopicOf", "nil *Bus; make one with New")
 	}
-	if t := find[E](&b.core); t != nil {
-		return t
-	}
-	return &b.core.FindOrAdd(typeOf[E]()).(*face[E]).topic
+	topicIn[E](&b.core)
+	return (*Topic[E])(find[E](&b.core))
 }
 
 // Publish calls the handler of each live subscription with event, on this goroutine, and
@@ -117,7 +115,7 @@ func (t *Topic[E]) At(key any) *Topic[E] {
 	if t.core.Unknown() {
 		t.core.Know(typeOf[E]())
 	}
-	return &t.core.At(key).Face.(*face[E]).topic
+	return (*Topic[E])(t.core.At(key).Face.(*face[E]))
 }
 
 // Len returns the number of live subscriptions, paused ones included. It looks at each of

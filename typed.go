@@ -18,7 +18,7 @@ import (
 // run is the loop of a chunk or a segment. It calls the handlers of subscribers [from, to) until one
 // is not to be called, or the epoch is not clean any more, and returns how many it called. w is nil
 // unless the publish has to look at something between two calls.
-type run[E any] func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) (called int)
+type run[E any] = func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) (called int)
 
 // upgrade makes a strong pointer of the weak one of an entry, and where more are given of each of those:
 // then one call serves four, and their waits overlap. all is false if a receiver is gone. It is all that
@@ -306,7 +306,7 @@ func publishTo[E any](b *core.Bus, event E) int {
 		if typ.Interface() {
 			return b.PublishAnyReported(event)
 		}
-		t = &b.FindOrAdd(typ).(*face[E]).topic
+		t = b.FindOrAdd(typ).(*face[E])
 	}
 	return publish(&t.core, event)
 }
@@ -360,11 +360,11 @@ func typeOf[E any]() *core.Type {
 			return new(store[E])
 		case core.NewTopic:
 			f := new(face[E])
-			j.Topic = &f.topic.core
+			j.Topic = &f.core
 			return f
 		case core.NewBranch:
 			b := new(branch[E])
-			return b.branch.Grow(&b.face, &b.face.topic.core)
+			return b.branch.Grow(&b.face, &b.face.core)
 		case core.NewPlace:
 			return new(kept[E])
 		case core.ForgetPlace:
@@ -378,9 +378,9 @@ func typeOf[E any]() *core.Type {
 	})
 }
 
-// face is how the core keeps a topic. (A *Topic in an interface would carry the table of its methods,
-// for each type of event.)
-type face[E any] struct{ topic Topic[E] }
+// face is a Topic without methods, which is how the core keeps one: a *Topic in an interface would carry
+// the table of its methods, for each type of event.
+type face[E any] struct{ core core.Topic }
 
 // branch is a topic that is a keyed sub-topic.
 type branch[E any] struct {
@@ -442,16 +442,25 @@ func (s *store[E]) take(i int) (event E) {
 // find returns the bus's topic of type E, or nil.
 //
 //go:noinline
-func find[E any](b *core.Bus) *Topic[E] {
+func find[E any](b *core.Bus) *face[E] {
 	for _, x := range b.Few() {
 		if f, ok := x.(*face[E]); ok {
-			return &f.topic
+			return f
 		}
 	}
-	if f, ok := b.More(reflect.TypeFor[E]()).(*face[E]); ok {
-		return &f.topic
+	f, _ := b.More(reflect.TypeFor[E]()).(*face[E])
+	return f
+}
+
+// topicIn returns the bus's topic of type E, which it makes if need be.
+//
+//go:noinline
+func topicIn[E any](b *core.Bus) *core.Topic {
+	f := find[E](b)
+	if f == nil {
+		f = b.FindOrAdd(typeOf[E]()).(*face[E])
 	}
-	return nil
+	return &f.core
 }
 
 // topicOf returns the topic of a source, which it makes if need be.
@@ -460,7 +469,7 @@ func topicOf[E any](function string, src any) *core.Topic {
 		if b == nil {
 			nilSource(function)
 		}
-		return &TopicOf[E](b).core
+		return topicIn[E](&b.core)
 	}
 	return topicAlone(function, src)
 }

@@ -75,6 +75,8 @@ func checkKey(key any) {
 }
 
 // Misuse panics at the call site of function with what is wrong and how to mend it.
+//
+//go:noinline
 func Misuse(function, reason string) {
 	panic("weakbus: " + function + ": " + reason)
 }
