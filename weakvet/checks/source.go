@@ -3,6 +3,7 @@ package checks
 import (
 	"go/ast"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
@@ -63,6 +64,9 @@ func (o origin) variableOutside(v *types.Var) bool {
 	if x == nil || x.addressed || !x.def.Valid() {
 		return false
 	}
+	if o.around(v) {
+		return true
+	}
 	var values []ast.Expr
 	switch {
 	case x.def.ParentEdgeKind() == edge.Field_Names: // a parameter, or a result
@@ -85,6 +89,18 @@ func (o origin) variableOutside(v *types.Var) bool {
 		values = append(values, value)
 	}
 	return o.allOutside(v, values)
+}
+
+// around reports whether v belongs to a function around the function literal that makes the object.
+func (o origin) around(v *types.Var) bool {
+	x := o.vars[o.p.v]
+	if x == nil || !x.def.Valid() || x.value == nil || !o.fixed(o.p.v) || !o.fresh(x.value) {
+		return false
+	}
+	lit, ok := function(x.def).(*ast.FuncLit)
+	return ok && !within(v.Pos(), lit) && !slices.ContainsFunc(o.vars[v].uses, func(use inspector.Cursor) bool {
+		return within(use.Node().Pos(), x.value)
+	})
 }
 
 // allOutside reports whether all values of v, of which there are some, come from outside.
@@ -151,12 +167,46 @@ func (c *code) trunk(src ast.Expr) ast.Expr {
 			return src
 		case f.Name() == "TopicOf" && len(call.Args) == 1:
 			src = call.Args[0]
-		case f.Name() == "At" && methodValue(c.info, call.Fun) != nil:
+		case (f.Name() == "At" || f.Name() == "Retain") && methodValue(c.info, call.Fun) != nil:
 			src = methodValue(c.info, call.Fun).X
 		default:
 			return src
 		}
 	}
+}
+
+// noteAssignments notes the fields and slices that the assignment n at cur changes.
+func (c *code) noteAssignments(cur inspector.Cursor, n *ast.AssignStmt) {
+	for i, lhs := range n.Lhs {
+		v := c.assignable(lhs)
+		if v == nil {
+			continue
+		}
+		if _, ok := ast.Unparen(lhs).(*ast.SelectorExpr); ok {
+			c.assigned[v] = append(c.assigned[v], cur.ChildAt(edge.AssignStmt_Lhs, i))
+		}
+		if len(n.Lhs) != len(n.Rhs) {
+			continue
+		}
+		call, ok := ast.Unparen(n.Rhs[i]).(*ast.CallExpr)
+		if ok && c.isBuiltin(call, "append") && c.assignable(call.Args[0]) == v {
+			c.appends[v] = append(c.appends[v], cur)
+		}
+	}
+}
+
+// assignable returns the variable or field that e names, or nil.
+func (c *code) assignable(e ast.Expr) *types.Var {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		v, _ := c.info.ObjectOf(e).(*types.Var)
+		return v
+	case *ast.SelectorExpr:
+		if v, ok := c.info.Uses[e.Sel].(*types.Var); ok {
+			return v.Origin()
+		}
+	}
+	return nil
 }
 
 // noteFields notes the values that the assignment or composite literal n gives to fields.

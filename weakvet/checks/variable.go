@@ -14,6 +14,7 @@ type variable struct {
 	def       inspector.Cursor   // its defining identifier; invalid for those of a type switch
 	value     ast.Expr           // what it is defined with, nil if that is not one expression
 	zero      bool               // defined without a value
+	call      *ast.CallExpr      // the call with several results that it is defined with
 	uses      []inspector.Cursor // all but def
 	assigned  []inspector.Cursor // those uses that give it a value
 	addressed bool
@@ -25,6 +26,7 @@ func (c *code) noteVariable(cur inspector.Cursor, id *ast.Ident) {
 		x := c.variable(v)
 		x.def = cur
 		x.value, x.zero = definition(cur)
+		x.call = severalResults(cur)
 	} else if v, ok := c.info.Uses[id].(*types.Var); ok && !v.IsField() {
 		x := c.variable(v)
 		x.uses = append(x.uses, cur)
@@ -62,6 +64,20 @@ func definition(cur inspector.Cursor) (value ast.Expr, zero bool) {
 		return nil, len(spec.Values) == 0
 	}
 	return nil, false
+}
+
+// severalResults returns the call with several results that the variable at cur is defined with,
+// or nil.
+func severalResults(cur inspector.Cursor) *ast.CallExpr {
+	if cur.ParentEdgeKind() != edge.AssignStmt_Lhs {
+		return nil
+	}
+	stmt := cur.Parent().Node().(*ast.AssignStmt)
+	if len(stmt.Rhs) != 1 || len(stmt.Lhs) < 2 {
+		return nil
+	}
+	call, _ := ast.Unparen(stmt.Rhs[0]).(*ast.CallExpr)
+	return call
 }
 
 // unparen returns the outermost of the parentheses around cur.

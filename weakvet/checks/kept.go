@@ -1,0 +1,227 @@
+package checks
+
+import (
+	"fmt"
+	"go/ast"
+	"go/types"
+	"slices"
+	"sync"
+
+	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/ast/edge"
+	"golang.org/x/tools/go/ast/inspector"
+	"golang.org/x/tools/go/types/typeutil"
+)
+
+// findKept reports functions under a scope that lives longer than a new object which they
+// capture, and which the function that makes it returns or stores.
+func (c *code) findKept(pass *analysis.Pass) {
+	once := sync.OnceValue(c.once)
+	for _, s := range slices.Concat(c.subs, c.loops()) {
+		scope, of := c.longScope(s)
+		if scope == "" || once()[c.declaredBy(s.cursor)] {
+			continue
+		}
+		for _, v := range c.madeIn(function(s.cursor)) {
+			p := place{v, true}
+			h := c.firstHolding(s.heldByScope(), p)
+			if h == nil || !c.scopeOutlives(s, of, p) || !c.escapes(v, of) {
+				continue
+			}
+			pass.Report(analysis.Diagnostic{Pos: h.at.Pos(), End: h.at.End(), Message: fmt.Sprintf(
+				"%s keeps %s, which the handler %s, as long as %s lives: make a Scope a field of %s, or use Subscribe with a method expression",
+				scope, v.Name(), verb(h, v), text(of), types.TypeString(types.Unalias(pointedType(v)), shortly(pass.Pkg)))})
+			break
+		}
+	}
+}
+
+func verb(h *holding, v *types.Var) string {
+	if h.how == "captures "+v.Name() {
+		return "captures"
+	}
+	if h.ids == nil && h.how == "is bound to "+v.Name() {
+		return "is bound to"
+	}
+	return "holds"
+}
+
+// longScope returns what to call the scope of s that is the bus's own, or part of another object,
+// and the bus or that object.
+func (c *code) longScope(s *subscription) (name string, of ast.Expr) {
+	if bus := c.ownScope(s); bus != nil {
+		return "the bus's own scope", bus
+	}
+	if !s.scoped || s.owner == nil {
+		return "", nil
+	}
+	u, ok := c.initial(s.owner).(*ast.UnaryExpr)
+	if !ok {
+		return "", nil
+	}
+	sel, ok := ast.Unparen(u.X).(*ast.SelectorExpr)
+	if !ok || c.info.Selections[sel] == nil {
+		return "", nil
+	}
+	return "the scope " + text(sel), sel.X
+}
+
+// scopeOutlives reports whether of, which a scope is part of or the own scope of, certainly comes
+// from outside of p.
+func (c *code) scopeOutlives(s *subscription, of ast.Expr, p place) bool {
+	o := origin{c, p, make(map[*types.Var]bool)}
+	if isWeakbusType(elem(c.info.TypeOf(of)), "Bus") {
+		return o.outside(of)
+	}
+	return o.rootOutside(of)
+}
+
+func (c *code) firstHolding(values []ast.Expr, p place) *holding {
+	for _, e := range values {
+		if e == nil {
+			continue
+		}
+		if q, ok := c.pointee(e); ok && q == p {
+			return &holding{at: e, how: "is bound to " + p.v.Name(), object: e}
+		}
+		if h := c.holds(e, p); h != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+// madeIn returns the variables of the function f that are new objects, in order.
+func (c *code) madeIn(f ast.Node) (made []*types.Var) {
+	if f == nil {
+		return nil
+	}
+	for v, x := range c.vars {
+		if within(v.Pos(), f) && x.def.Valid() && function(x.def) == f && x.value != nil && c.declared(v) && c.fixed(v) && c.fresh(x.value) {
+			made = append(made, v)
+		}
+	}
+	slices.SortFunc(made, func(v, w *types.Var) int { return int(v.Pos() - w.Pos()) })
+	return made
+}
+
+// escapes reports whether the function returns v, or stores it in something else than the object
+// of.
+func (c *code) escapes(v *types.Var, of ast.Expr) bool {
+	stored := false
+	for _, use := range c.vars[v].uses {
+		if function(use) != function(c.vars[v].def) {
+			continue
+		}
+		target, ok := c.target(use)
+		if !ok {
+			continue
+		}
+		if target != nil && c.sameRoot(target, of) {
+			return false // both may well have the same life
+		}
+		stored = true
+	}
+	return stored
+}
+
+// target returns what the value used at cur is stored in; nil if it is returned or sent.
+func (c *code) target(cur inspector.Cursor) (target ast.Expr, ok bool) {
+	cur = unparen(cur)
+	kind, i := cur.ParentEdge()
+	switch kind {
+	case edge.ReturnStmt_Results, edge.SendStmt_Value:
+		return nil, true
+	case edge.KeyValueExpr_Value, edge.CompositeLit_Elts, edge.UnaryExpr_X:
+		return c.target(cur.Parent())
+	case edge.CallExpr_Args:
+		if call := cur.Parent().Node().(*ast.CallExpr); i > 0 && c.isBuiltin(call, "append") {
+			return c.target(cur.Parent())
+		}
+	case edge.AssignStmt_Rhs:
+		stmt := cur.Parent().Node().(*ast.AssignStmt)
+		if len(stmt.Lhs) != len(stmt.Rhs) {
+			return nil, false
+		}
+		switch lhs := ast.Unparen(stmt.Lhs[i]).(type) {
+		case *ast.SelectorExpr, *ast.IndexExpr:
+			return lhs, c.rootOf(lhs) != nil
+		}
+	}
+	return nil, false
+}
+
+// sameRoot reports whether the paths e and f start at the same variable and no pointer is
+// certain to part them.
+func (c *code) sameRoot(e, f ast.Expr) bool {
+	v := c.rootOf(e)
+	if v == nil || v != c.rootOf(f) {
+		return false
+	}
+	if sel, ok := c.initial(f).(*ast.SelectorExpr); ok && isWeakbusType(elem(c.info.TypeOf(f)), "Bus") && c.info.Selections[sel] != nil {
+		return false // a bus that came from outside
+	}
+	return true
+}
+
+// rootOf returns the variable that the path e of fields and elements starts at, if it is not one of
+// the function's own.
+func (c *code) rootOf(e ast.Expr) *types.Var {
+	for {
+		switch x := c.initial(e).(type) {
+		case *ast.SelectorExpr:
+			if c.info.Selections[x] == nil {
+				v, _ := c.info.Uses[x.Sel].(*types.Var)
+				return v
+			}
+			e = x.X
+		case *ast.IndexExpr:
+			e = x.X
+		case *ast.StarExpr:
+			e = x.X
+		case *ast.UnaryExpr:
+			e = x.X
+		case *ast.Ident:
+			v, _ := c.info.Uses[x].(*types.Var)
+			if v == nil || c.vars[v] != nil && c.vars[v].def.Valid() && c.vars[v].value != nil && c.fresh(c.vars[v].value) {
+				return nil
+			}
+			return v
+		default:
+			return nil
+		}
+	}
+}
+
+// loops returns the loops over Events without an end that run on a goroutine of their own, as
+// subscriptions under the bus's own scope: they keep what their function captures.
+func (c *code) loops() (loops []*subscription) {
+	for cur := range c.root.Preorder((*ast.RangeStmt)(nil)) {
+		call, ok := ast.Unparen(cur.Node().(*ast.RangeStmt).X).(*ast.CallExpr)
+		if !ok || len(call.Args) != 2 {
+			continue
+		}
+		f := weakbusFunc(c.info, call)
+		if f == nil || f.Name() != "Events" || !c.background(call.Args[0]) {
+			continue
+		}
+		lit := body(cur)
+		if lit.ParentEdgeKind() != edge.CallExpr_Fun || lit.Parent().ParentEdgeKind() != edge.GoStmt_Call {
+			continue
+		}
+		at := lit.Parent()
+		loops = append(loops, &subscription{cursor: at, call: at.Node().(*ast.CallExpr), src: call.Args[1], bus: c.trunk(call.Args[1]),
+			byScope: []ast.Expr{lit.Node().(ast.Expr)}})
+	}
+	return loops
+}
+
+// background reports whether ctx is a context that is never done.
+func (c *code) background(ctx ast.Expr) bool {
+	call, ok := c.initial(ctx).(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	f, ok := typeutil.Callee(c.info, call).(*types.Func)
+	return ok && (f.FullName() == "context.Background" || f.FullName() == "context.TODO")
+}
