@@ -6,6 +6,7 @@ import (
 	"go/types"
 	"slices"
 
+	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
 )
 
@@ -65,6 +66,33 @@ func (c *code) holdsTo(e ast.Expr, p place, n int) *holding {
 		return c.compositeHolds(e, p, n)
 	case *ast.CallExpr:
 		return c.callHolds(e, p, n)
+	case *ast.Ident:
+		return c.elementHolds(e, p, n)
+	}
+	return nil
+}
+
+// elementHolds looks at the elements of the literal that the variable of a loop ranges over.
+func (c *code) elementHolds(id *ast.Ident, p place, n int) *holding {
+	v := c.local(id)
+	if v == nil || !c.fixed(v) || c.vars[v].kind() != edge.RangeStmt_Value {
+		return nil
+	}
+	x := c.vars[v].def.Parent().Node().(*ast.RangeStmt).X
+	if all := c.local(x); all != nil && len(c.vars[all].uses) != 1 {
+		return nil // may have been changed
+	}
+	lit, ok := c.initial(x).(*ast.CompositeLit)
+	if !ok {
+		return nil
+	}
+	for _, e := range lit.Elts {
+		if kv, ok := e.(*ast.KeyValueExpr); ok {
+			e = kv.Value
+		}
+		if h := c.holdsTo(e, p, n-1); h != nil {
+			return h
+		}
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func (c *code) inConstructor(cur inspector.Cursor) bool {
 		return false
 	}
 	x := c.vars[p.v]
-	return x != nil && x.def.Valid() && x.def.ParentEdgeKind() != edge.Field_Names
+	return x.kind() != edge.Invalid && x.kind() != edge.Field_Names
 }
 
 // isLast reports whether index is that of the last element.

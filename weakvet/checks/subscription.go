@@ -268,8 +268,8 @@ func (c *code) arguments(call *ast.CallExpr) []ast.Expr {
 	}
 	recv := sel.X
 	s := c.info.Selections[sel]
-	if _, ok := c.base(recv, s); !ok {
-		recv = nil
+	if _, ok := c.base(recv, s); !ok && len(s.Index()) > 1 {
+		recv = nil // of what it embeds, perhaps by pointer
 	} else if elem(c.info.TypeOf(recv)) == nil && elem(s.Obj().(*types.Func).Signature().Recv().Type()) != nil {
 		recv = &ast.UnaryExpr{OpPos: recv.Pos(), Op: token.AND, X: recv}
 	}

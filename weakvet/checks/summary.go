@@ -64,7 +64,7 @@ func (c *code) summarise(decl inspector.Cursor, f *types.Func, s *summary) {
 		}
 	}
 	for i, v := range params {
-		if c.vars[v] == nil || c.vars[v].def.Valid() && len(c.vars[v].uses) == 0 || c.loose(v, subs) {
+		if c.vars[v] == nil || c.loose(v, subs) {
 			s.Loose = append(s.Loose, i)
 		}
 	}
@@ -245,7 +245,7 @@ func (c *code) held(returns []inspector.Cursor, params []*types.Var) (held []int
 // loose reports whether nothing holds the parameter v but what subs do with it.
 func (c *code) loose(v *types.Var, subs []*subscription) bool {
 	x := c.vars[v]
-	if !x.def.Valid() || x.def.ParentEdgeKind() != edge.Field_Names || !c.fixed(v) || !refers(v.Type()) {
+	if x.kind() != edge.Field_Names || !c.fixed(v) || !refers(v.Type()) {
 		return false
 	}
 	d := drop{code: c, p: place{v, true}, subs: subs, seen: make(map[*types.Var]bool)}

@@ -164,7 +164,7 @@ func (c *code) ownVariable(e ast.Expr) *types.Var {
 		if !c.declared(p.v) || !c.fixed(p.v) || x.value == nil || !c.fresh(x.value) {
 			return nil
 		}
-	case len(x.assigned) > 0 && x.def.ParentEdgeKind() != edge.RangeStmt_Value, !c.declared(p.v) && !isCopy(x.def):
+	case len(x.assigned) > 0 && x.kind() != edge.RangeStmt_Value, !c.declared(p.v) && !isCopy(x.def):
 		return nil
 	}
 	return p.v
@@ -178,11 +178,8 @@ func isCopy(def inspector.Cursor) bool {
 // declared reports whether v is made by a statement of a function, and is neither a parameter nor
 // a result.
 func (c *code) declared(v *types.Var) bool {
-	if def := c.vars[v].def; def.Valid() {
-		kind := def.ParentEdgeKind()
-		return kind == edge.ValueSpec_Names || kind == edge.AssignStmt_Lhs || kind == edge.RangeStmt_Value
-	}
-	return false
+	kind := c.vars[v].kind()
+	return kind == edge.ValueSpec_Names || kind == edge.AssignStmt_Lhs || kind == edge.RangeStmt_Value
 }
 
 // subscribes reports whether call uses arg as the receiver or scope of a subscription only, or puts

@@ -39,6 +39,14 @@ func (c *code) noteVariable(cur inspector.Cursor, id *ast.Ident) {
 	}
 }
 
+// kind returns where the variable is defined, as the edge to its identifier.
+func (x *variable) kind() edge.Kind {
+	if x == nil || !x.def.Valid() {
+		return edge.Invalid
+	}
+	return x.def.ParentEdgeKind()
+}
+
 func (c *code) variable(v *types.Var) *variable {
 	x := c.vars[v]
 	if x == nil {
@@ -123,6 +131,9 @@ func block(cur inspector.Cursor) ast.Node {
 
 // function returns the innermost function around cur.
 func function(cur inspector.Cursor) ast.Node {
+	if !cur.Valid() {
+		return nil
+	}
 	for f := range cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
 		return f.Node()
 	}

@@ -103,8 +103,8 @@ type listener struct {
 }
 
 func functionInLiteral(bus *weakbus.Bus, hud *HUD) {
-	l := listener{priority: 1, handle: func(_ *HUD, e Score) { hud.OnScore(e) }}
-	weakbus.Subscribe(bus, hud, l.handle, weakbus.Priority(l.priority)) // planted: function in a literal
+	l := listener{priority: 1, handle: func(_ *HUD, e Score) { hud.OnScore(e) }} // planted: function in a literal
+	weakbus.Subscribe(bus, hud, l.handle, weakbus.Priority(l.priority))
 }
 
 type App struct {
@@ -187,19 +187,19 @@ func (h *HUD) listenOnQueue(bus *weakbus.Bus) {
 
 func mapOfHandlers(bus *weakbus.Bus, hud *HUD) {
 	handlers := map[int]func(*HUD, Score){
-		1: func(_ *HUD, e Score) { hud.points += e.Points },
+		1: func(_ *HUD, e Score) { hud.points += e.Points }, // planted: map of handlers
 		2: func(_ *HUD, e Score) { hud.redraw() },
 	}
 	for priority, handle := range handlers {
-		weakbus.Subscribe(bus, hud, handle, weakbus.Priority(priority)) // planted: map of handlers
+		weakbus.Subscribe(bus, hud, handle, weakbus.Priority(priority))
 	}
 }
 
 func eventsLoop(bus *weakbus.Bus) *HUD {
 	hud := &HUD{name: "hud"}
 	go func() {
-		for e := range weakbus.Events[Score](context.Background(), bus) { // planted: goroutine that loops
-			hud.OnScore(e)
+		for e := range weakbus.Events[Score](context.Background(), bus) {
+			hud.OnScore(e) // planted: goroutine that loops
 		}
 	}()
 	return hud
