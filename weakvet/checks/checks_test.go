@@ -37,6 +37,14 @@ func TestRetained(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), checks.Retained, "./retained")
 }
 
+func TestByValue(t *testing.T) {
+	analysistest.Run(t, analysistest.TestData(), checks.ByValue, "./byvalue")
+}
+
+func TestCopied(t *testing.T) {
+	analysistest.Run(t, analysistest.TestData(), checks.Copied, "./copied")
+}
+
 func TestIgnoreDirective(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), checks.Vanishing, "./ignore")
 }
@@ -65,7 +73,7 @@ func TestDocumentation_ShowsCheckedCode(t *testing.T) {
 // together returns one analyzer that runs all, and names the one that each report is from.
 func together() *analysis.Analyzer {
 	return &analysis.Analyzer{
-		Name: "together", Doc: "run all checks", Requires: checks.All()[0].Requires,
+		Name: "together", Doc: "run all checks", Requires: checks.Copied.Requires,
 		Run: func(pass *analysis.Pass) (any, error) {
 			for _, a := range checks.All() {
 				one := *pass

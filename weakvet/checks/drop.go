@@ -257,7 +257,7 @@ func (d drop) idleArgument(cur inspector.Cursor, i int) bool {
 		return true
 	}
 	if f := d.callee(call); f != nil && f.FullName() == "weak.Make" {
-		return true
+		return d.before(call)
 	}
 	return d.idleCall(at, call.Args[i])
 }
@@ -398,21 +398,33 @@ func (d drop) locks(call *ast.CallExpr) bool {
 	return f != nil && (isPackage(f.Pkg(), "sync") && f.Name() != "Go" && f.Name() != "Do" || isPackage(f.Pkg(), "sync/atomic"))
 }
 
+// idleField reports whether what is done at up with the field sel of the object does not hold it.
 func (d drop) idleField(up inspector.Cursor, sel *ast.SelectorExpr, s *types.Selection) bool {
-	t := d.info.TypeOf(sel)
-	if _, ok := d.base(sel.X, s); ok && elem(t) == nil { // a part of the object
-		switch up.ParentEdgeKind() {
-		case edge.SelectorExpr_X:
-			return d.idleSelector(up.Parent())
-		case edge.UnaryExpr_X:
-			if up.Parent().Node().(*ast.UnaryExpr).Op == token.AND {
-				return d.idle(up.Parent())
-			}
-		case edge.SliceExpr_X:
-			if _, ok := t.Underlying().(*types.Array); ok {
-				return false
-			}
-		}
+	if _, ok := d.base(sel.X, s); ok && elem(d.info.TypeOf(sel)) == nil {
+		return d.idlePart(up)
 	}
 	return d.before(sel)
+}
+
+// idlePart reports whether what is done with the part of the object at cur does not hold it.
+func (d drop) idlePart(cur inspector.Cursor) bool {
+	part := cur.Node().(ast.Expr)
+	_, array := d.info.TypeOf(part).Underlying().(*types.Array)
+	switch up := cur.Parent(); cur.ParentEdgeKind() {
+	case edge.SelectorExpr_X:
+		return d.idleSelector(up)
+	case edge.UnaryExpr_X:
+		if up.Node().(*ast.UnaryExpr).Op == token.AND {
+			return d.idle(up)
+		}
+	case edge.IndexExpr_X:
+		if array {
+			return d.idlePart(unparen(up))
+		}
+	case edge.SliceExpr_X:
+		if array {
+			return false
+		}
+	}
+	return d.before(part)
 }

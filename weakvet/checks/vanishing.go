@@ -117,11 +117,26 @@ func (c *code) lostResult(d drop, s *subscription) (v *types.Var, lost bool) {
 		return nil, d.idle(s.cursor)
 	}
 	lhs := stmt.Lhs[s.result]
+	if isBlank(lhs) {
+		return nil, onlyErrorsBeside(s.helper, s.result)
+	}
 	v = c.local(lhs)
 	if v != nil && (!c.fixed(v) || !c.declared(v) || c.usedAgain(v, s)) {
 		return v, false
 	}
 	return v, d.idleTarget(lhs)
+}
+
+// onlyErrorsBeside reports whether f returns nothing but errors beside its result i, so that who
+// calls it wants that.
+func onlyErrorsBeside(f *types.Func, i int) bool {
+	results := f.Signature().Results()
+	for k := range results.Len() {
+		if k != i && !types.Identical(results.At(k).Type(), types.Universe.Lookup("error").Type()) {
+			return false
+		}
+	}
+	return true
 }
 
 // usedAgain reports whether v, which is made before a loop, is used by each turn of it.
@@ -192,4 +207,9 @@ func (c *code) subscribes(call *ast.CallExpr, arg ast.Expr) bool {
 	}
 	f := weakbusFunc(c.info, call)
 	return f != nil && f.Name() == "In"
+}
+
+func isBlank(e ast.Expr) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && id.Name == "_"
 }
