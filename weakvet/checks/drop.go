@@ -280,7 +280,7 @@ func (d drop) idleCall(cur inspector.Cursor, arg ast.Expr) bool {
 	if f := weakbusFunc(d.info, call); f != nil {
 		return f.Name() == "In"
 	}
-	if !d.looseArgument(call, arg) {
+	if !d.looseArgument(call, arg) && !(d.passedArgument(call, arg) && d.idle(cur)) {
 		return false
 	}
 	subscribed := false
@@ -319,14 +319,23 @@ func sameOperand(e, arg ast.Expr) bool {
 }
 
 // looseArgument reports whether the function that call calls does not hold arg.
-func (d drop) looseArgument(call *ast.CallExpr, arg ast.Expr) bool {
-	f := d.callee(call)
+func (c *code) looseArgument(call *ast.CallExpr, arg ast.Expr) bool {
+	return c.isAmong(call, arg, func(s *summary) []int { return s.Loose })
+}
+
+// passedArgument reports whether that function does not hold arg, but returns it.
+func (c *code) passedArgument(call *ast.CallExpr, arg ast.Expr) bool {
+	return c.isAmong(call, arg, func(s *summary) []int { return s.Passed })
+}
+
+func (c *code) isAmong(call *ast.CallExpr, arg ast.Expr, list func(*summary) []int) bool {
+	f := c.callee(call)
 	if f == nil {
 		return false
 	}
-	args := d.arguments(call)
+	args := c.arguments(call)
 	i := slices.IndexFunc(args, func(e ast.Expr) bool { return e != nil && sameOperand(e, arg) })
-	return i >= 0 && !(f.Signature().Variadic() && i == len(args)-1) && slices.Contains(d.summary(f).Loose, i)
+	return i >= 0 && !(f.Signature().Variadic() && i == len(args)-1) && slices.Contains(list(c.summary(f)), i)
 }
 
 // before reports whether the use n that ends at once comes before the subscription, or so soon
@@ -384,7 +393,7 @@ func (d drop) idleSelector(cur inspector.Cursor) bool {
 	}
 	call := up.Parent()
 	if !atOnce(call) {
-		return false
+		return d.s == nil && call.ParentEdgeKind() == edge.DeferStmt_Call && d.locks(call.Node().(*ast.CallExpr))
 	}
 	if recv := s.Obj().(*types.Func).Signature().Recv(); elem(recv.Type()) == nil && !types.IsInterface(recv.Type()) {
 		return d.before(call.Node()) // works on a copy

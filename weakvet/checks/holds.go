@@ -67,7 +67,27 @@ func (c *code) holdsTo(e ast.Expr, p place, n int) *holding {
 	case *ast.CallExpr:
 		return c.callHolds(e, p, n)
 	case *ast.Ident:
-		return c.elementHolds(e, p, n)
+		if h := c.elementHolds(e, p, n); h != nil {
+			return h
+		}
+		return c.valueHolds(e, p, n)
+	}
+	return nil
+}
+
+// valueHolds looks at the functions that the variable id may be, where they are all assigned
+// before.
+func (c *code) valueHolds(id *ast.Ident, p place, n int) *holding {
+	v := c.local(id)
+	if v == nil || !c.declared(v) || !c.settled(v, id) {
+		return nil
+	}
+	for _, value := range c.vars[v].values() {
+		if _, ok := c.plain(orNil(value)).(*ast.FuncLit); ok {
+			if h := c.holdsTo(value, p, n-1); h != nil {
+				return h
+			}
+		}
 	}
 	return nil
 }
@@ -140,7 +160,31 @@ func (c *code) fieldHolds(e *ast.SelectorExpr, p place, n int) *holding {
 			return c.holdsTo(c.element(lit, field), p, n-1)
 		}
 	}
-	return c.assignedHolds(e, field, p, n)
+	if h := c.assignedHolds(e, field, p, n); h != nil {
+		return h
+	}
+	return c.ownFieldHolds(e, field, p, n)
+}
+
+// ownFieldHolds looks at the function in field of e, a variable of the function, that was assigned
+// there.
+func (c *code) ownFieldHolds(e *ast.SelectorExpr, field *types.Var, p place, n int) *holding {
+	v := c.local(e.X)
+	if v == nil || !c.declared(v) || !c.fixed(v) && elem(v.Type()) != nil {
+		return nil
+	}
+	var value ast.Expr
+	for _, at := range c.assigned[field] {
+		lhs := at.Node().(*ast.SelectorExpr)
+		if c.local(lhs.X) != v {
+			continue
+		}
+		if value != nil || at.Node().Pos() > e.Pos() || block(at) != block(c.vars[v].def) {
+			return nil // perhaps another
+		}
+		value, _ = definition(at)
+	}
+	return c.holdsTo(value, p, n-1)
 }
 
 // assignedHolds looks at the function in field of e, if the one assignment of the package to it
@@ -168,6 +212,13 @@ func (c *code) assignedHolds(e *ast.SelectorExpr, field *types.Var, p place, n i
 
 // compositeHolds looks at the elements of a struct.
 func (c *code) compositeHolds(lit *ast.CompositeLit, p place, n int) *holding {
+	if slice, ok := c.info.TypeOf(lit).Underlying().(*types.Slice); ok && isWeakbusType(slice.Elem(), "SubscribeOption") {
+		for _, e := range lit.Elts {
+			if h := c.holdsTo(e, p, n-1); h != nil {
+				return h
+			}
+		}
+	}
 	st := structOf(c.info.TypeOf(lit))
 	if st == nil {
 		return nil

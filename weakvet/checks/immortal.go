@@ -19,7 +19,7 @@ another object, with a new object that it captures.`, findImmortal)
 
 func findImmortal(pass *analysis.Pass, c *code) {
 	for _, s := range c.subs {
-		if s.owner != nil && !s.made {
+		if s.owner != nil && !s.made && !s.put {
 			c.findCaptured(pass, s)
 		}
 	}
@@ -35,7 +35,7 @@ func (c *code) findCaptured(pass *analysis.Pass, s *subscription) {
 		c.findParent(pass, s)
 		return
 	}
-	if s.src == nil || !c.outlives(s, p) {
+	if !s.outside && (s.src == nil || !c.outlives(s, p)) {
 		return
 	}
 	if !c.reportKeepers(pass, s, p) && !s.scoped {
@@ -84,6 +84,9 @@ func keeperMessage(role string, helper *types.Func, how, what string) string {
 	if what == "its own receiver" {
 		what = "the receiver"
 	}
+	if role == "" {
+		return fmt.Sprintf("an option %s, %s, and keeps it alive as long as the bus", how, what)
+	}
 	return fmt.Sprintf("the function of %s %s, %s, and keeps it alive as long as the bus: %s", role, how, what, remedies[role])
 }
 
@@ -96,39 +99,90 @@ var remedies = map[string]string{
 // findParent reports a handler that reaches its receiver by way of the object that has it in a
 // field: x.field is the receiver, and the handler uses x.field.
 func (c *code) findParent(pass *analysis.Pass, s *subscription) {
+	if s.src == nil || s.handler == nil || s.scoped {
+		return
+	}
+	if h := c.initial(s.handler); c.mentionsElement(s, h) {
+		pass.Report(analysis.Diagnostic{Pos: h.Pos(), End: h.End(),
+			Message: keeperMessage("handler", nil, "captures "+text(s.owner), "its own receiver")})
+		return
+	}
 	field, parent, ok := c.fieldOf(s)
-	if !ok || s.src == nil || s.handler == nil || s.scoped || !c.outlives(s, parent) {
+	if !ok || !c.outlives(s, parent) {
 		return
 	}
-	lit, ok := c.initial(s.handler).(*ast.FuncLit)
-	if !ok {
-		return
+	var how string
+	switch h := c.initial(s.handler).(type) {
+	case *ast.FuncLit:
+		if ids := c.captured(h, parent); len(ids) > 0 && c.reaches(h.Body, parent, field, depth) {
+			how = "captures " + ids[0].Name + ", and by it " + ids[0].Name + "." + field.Name()
+		}
+	case *ast.SelectorExpr:
+		if c.bound(h, parent) && c.methodReaches(h, field, depth) {
+			how = "is bound to " + text(h.X) + ", and by it holds " + text(h.X) + "." + field.Name()
+		}
 	}
-	reaches := func(n ast.Node) *ast.SelectorExpr {
+	if how != "" {
+		pass.Report(analysis.Diagnostic{Pos: s.handler.Pos(), End: s.handler.End(), Message: keeperMessage("handler", nil, how, "its own receiver")})
+	}
+}
+
+// reaches reports whether the code n, or a method of the package that it calls, uses field of the
+// object parent.
+func (c *code) reaches(n ast.Node, parent place, field *types.Var, depth int) (found bool) {
+	ast.Inspect(n, func(n ast.Node) bool {
 		sel, ok := n.(*ast.SelectorExpr)
-		if !ok || c.assignable(sel) != field {
-			return nil
+		if !ok || found {
+			return !found
 		}
-		selection := c.info.Selections[sel]
-		if selection == nil {
-			return nil
+		s := c.info.Selections[sel]
+		if s == nil {
+			return true
 		}
-		if q, ok := c.base(sel.X, selection); !ok || q != parent {
-			return nil
+		if q, ok := c.base(sel.X, s); ok && q == parent {
+			found = c.assignable(sel) == field || s.Kind() == types.MethodVal && c.methodReaches(sel, field, depth-1)
 		}
-		return sel
-	}
-	var found *ast.SelectorExpr
-	ast.Inspect(lit.Body, func(n ast.Node) bool {
-		if n != nil && found == nil {
-			found = reaches(n)
-		}
-		return found == nil
+		return !found
 	})
-	if found != nil && len(c.captured(lit, parent)) > 0 {
-		pass.Report(analysis.Diagnostic{Pos: found.Pos(), End: found.End(),
-			Message: keeperMessage("handler", nil, "captures "+text(found.X)+" and by it "+text(found), "its own receiver")})
+	return found
+}
+
+// methodReaches is reaches for the method that sel selects.
+func (c *code) methodReaches(sel *ast.SelectorExpr, field *types.Var, depth int) bool {
+	f, ok := c.info.Uses[sel.Sel].(*types.Func)
+	if !ok || depth == 0 {
+		return false
 	}
+	decl := c.funcs[f.Origin()]
+	if decl == nil || decl.Body == nil || decl.Recv == nil || len(decl.Recv.List[0].Names) == 0 {
+		return false
+	}
+	recv, ok := c.pointee(decl.Recv.List[0].Names[0])
+	return ok && c.reaches(decl.Body, recv, field, depth)
+}
+
+// mentionsElement reports whether the function literal e captures the list that the receiver of s
+// is an element of, and uses that element.
+func (c *code) mentionsElement(s *subscription, e ast.Expr) (found bool) {
+	lit, ok := e.(*ast.FuncLit)
+	if !ok {
+		return false
+	}
+	index, ok := ast.Unparen(s.owner).(*ast.IndexExpr)
+	if !ok {
+		return false
+	}
+	list, i := c.local(index.X), c.local(index.Index)
+	if list == nil || i == nil || !c.fixed(list) || !c.fixed(i) || !c.outlives(s, place{list, true}) {
+		return false
+	}
+	ast.Inspect(lit.Body, func(n ast.Node) bool {
+		if other, ok := n.(*ast.IndexExpr); ok {
+			found = found || c.local(other.X) == list && c.local(other.Index) == i
+		}
+		return !found
+	})
+	return found
 }
 
 // fieldOf returns the field that the receiver of s certainly is in, and the object that this is a
@@ -164,7 +218,7 @@ func (c *code) storedIn(s *subscription) (field *types.Var, parent place, ok boo
 			continue
 		}
 		sel, isField := use.Parent().Node().(*ast.AssignStmt).Lhs[0].(*ast.SelectorExpr)
-		if !isField || c.info.Selections[sel] == nil || len(c.assigned[c.assignable(sel)]) != 1 {
+		if !isField || c.info.Selections[sel] == nil || c.assignedIn(c.assignable(sel), function(use)) != 1 {
 			continue
 		}
 		if parent, ok = c.base(sel.X, c.info.Selections[sel]); ok {
@@ -172,4 +226,14 @@ func (c *code) storedIn(s *subscription) (field *types.Var, parent place, ok boo
 		}
 	}
 	return nil, parent, false
+}
+
+// assignedIn returns how often the function f assigns the field.
+func (c *code) assignedIn(field *types.Var, f ast.Node) (n int) {
+	for _, at := range c.assigned[field] {
+		if within(at.Node().Pos(), f) {
+			n++
+		}
+	}
+	return n
 }

@@ -47,7 +47,6 @@ type code struct {
 	info      *types.Info
 	root      inspector.Cursor
 	subs      []*subscription
-	puts      []*subscription // into a cache of weak values
 	at        map[*ast.CallExpr][]*subscription
 	vars      map[*types.Var]*variable // of the package, fields excepted
 	funcs     map[*types.Func]*ast.FuncDecl
@@ -93,6 +92,7 @@ func read(pass *analysis.Pass, recognise func(*types.Info, *ast.CallExpr) *subsc
 			c.noteFields(n)
 		}
 	}
+	c.noteLateValues()
 	for _, subs := range c.at {
 		for _, s := range subs {
 			s.options = c.options(s)
@@ -113,7 +113,6 @@ func (c *code) noteCall(cur inspector.Cursor, call *ast.CallExpr, recognise func
 	if s := recognisePut(c.info, call); s != nil {
 		s.cursor, s.call = cur, call
 		c.at[call] = append(c.at[call], s)
-		c.puts = append(c.puts, s)
 	}
 }
 

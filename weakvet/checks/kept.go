@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"go/ast"
+	"go/token"
 	"go/types"
 	"slices"
 	"sync"
@@ -23,7 +24,7 @@ func (c *code) findKept(pass *analysis.Pass) {
 			continue
 		}
 		for _, v := range c.madeIn(function(s.cursor)) {
-			p := place{v, true}
+			p := place{v, elem(v.Type()) != nil}
 			h := c.firstHolding(s.heldByScope(), p)
 			if h == nil || !c.scopeOutlives(s, of, p) || !c.escapes(v, of) {
 				continue
@@ -55,11 +56,11 @@ func (c *code) longScope(s *subscription) (name string, of ast.Expr) {
 	if !s.scoped || s.owner == nil {
 		return "", nil
 	}
-	u, ok := c.initial(s.owner).(*ast.UnaryExpr)
-	if !ok {
-		return "", nil
+	e := c.initial(s.owner)
+	if u, ok := e.(*ast.UnaryExpr); ok {
+		e = u.X
 	}
-	sel, ok := ast.Unparen(u.X).(*ast.SelectorExpr)
+	sel, ok := ast.Unparen(e).(*ast.SelectorExpr)
 	if !ok || c.info.Selections[sel] == nil {
 		return "", nil
 	}
@@ -97,12 +98,20 @@ func (c *code) madeIn(f ast.Node) (made []*types.Var) {
 		return nil
 	}
 	for v, x := range c.vars {
-		if within(v.Pos(), f) && x.def.Valid() && function(x.def) == f && x.value != nil && c.declared(v) && c.fixed(v) && c.fresh(x.value) {
+		if within(v.Pos(), f) && function(x.def) == f && (c.declared(v) || isResultName(x)) && c.isNew(v, x) {
 			made = append(made, v)
 		}
 	}
 	slices.SortFunc(made, func(v, w *types.Var) int { return int(v.Pos() - w.Pos()) })
 	return made
+}
+
+// isNew reports whether v is, or points to, a new object.
+func (c *code) isNew(v *types.Var, x *variable) bool {
+	if _, ok := v.Type().Underlying().(*types.Struct); ok {
+		return len(x.assigned) == 0 && (x.zero || composite(orNil(x.value)) != nil)
+	}
+	return c.fixed(v) && c.freshVariable(x)
 }
 
 // escapes reports whether the function returns v, or stores it in something else than the object
@@ -112,6 +121,9 @@ func (c *code) escapes(v *types.Var, of ast.Expr) bool {
 	for _, use := range c.vars[v].uses {
 		if function(use) != function(c.vars[v].def) {
 			continue
+		}
+		if elem(v.Type()) == nil && !isAddress(use) {
+			continue // a copy
 		}
 		target, ok := c.target(use)
 		if !ok {
@@ -123,6 +135,12 @@ func (c *code) escapes(v *types.Var, of ast.Expr) bool {
 		stored = true
 	}
 	return stored
+}
+
+// isAddress reports whether cur is the operand of &.
+func isAddress(cur inspector.Cursor) bool {
+	up := unparen(cur)
+	return up.ParentEdgeKind() == edge.UnaryExpr_X && up.Parent().Node().(*ast.UnaryExpr).Op == token.AND
 }
 
 // target returns what the value used at cur is stored in; nil if it is returned or sent.

@@ -82,15 +82,15 @@ func (c *code) movesLater(v *types.Var, index *ast.IndexExpr, cur inspector.Curs
 		return false
 	}
 	if !within(index.Pos(), decl) {
-		return c.vars[v] == nil && !c.inConstructor(cur)
+		return !c.isLocal(v) && !c.inConstructor(cur)
 	}
 	if cur.Node().Pos() > index.Pos() {
 		return true
 	}
 	start := v.Pos()
-	if v.IsField() {
+	if !c.isLocal(v) {
 		start = token.NoPos
-		if isLast(index) && !c.inConstructor(cur) {
+		if c.isLast(index) && !c.inConstructor(cur) {
 			return true
 		}
 	}
@@ -127,11 +127,16 @@ func (c *code) inConstructor(cur inspector.Cursor) bool {
 }
 
 // isLast reports whether index is that of the last element.
-func isLast(index *ast.IndexExpr) bool {
-	b, ok := ast.Unparen(index.Index).(*ast.BinaryExpr)
-	if !ok || b.Op != token.SUB {
-		return false
+func (c *code) isLast(index *ast.IndexExpr) bool {
+	i := c.initial(index.Index)
+	if b, ok := i.(*ast.BinaryExpr); ok && b.Op == token.SUB {
+		i = ast.Unparen(b.X)
 	}
-	call, ok := ast.Unparen(b.X).(*ast.CallExpr)
+	call, ok := i.(*ast.CallExpr)
 	return ok && text(call) == "len("+text(index.X)+")"
+}
+
+// isLocal reports whether v is a variable of a function.
+func (c *code) isLocal(v *types.Var) bool {
+	return !v.IsField() && v.Pkg() != nil && v.Parent() != v.Pkg().Scope()
 }

@@ -46,6 +46,9 @@ func findRetained(pass *analysis.Pass, c *code) {
 // receivers returns the types that the package subscribes.
 func (c *code) receivers() (named []types.Type) {
 	for _, s := range c.subs {
+		if s.put {
+			continue
+		}
 		e := orNil(s.owner)
 		if s.scoped { // the object that the scope is a field of
 			u, ok := ast.Unparen(e).(*ast.UnaryExpr)

@@ -29,9 +29,11 @@ type subscription struct {
 	byScope []ast.Expr // what the scope holds
 	made    bool       // owner is the call: it subscribes what it returns
 	result  int        // which of the results that is
+	outside bool       // the source certainly comes from outside
 }
 
-// option is an option of a subscription. Its name is empty where it is not known which it is.
+// option is an option of a subscription. Its name is empty where it is not known which it is: arg
+// is the option itself then, or the slice of them.
 type option struct {
 	name string
 	arg  ast.Expr // the first argument, or nil
@@ -49,7 +51,7 @@ func (s *subscription) without(name string) bool {
 
 // keeper is what a subscription holds: a handler, or the function of an option.
 type keeper struct {
-	role  string // "handler", or the name of the option
+	role  string // "handler", the name of the option, or empty for an option that is not known
 	value ast.Expr
 }
 
@@ -59,7 +61,7 @@ func (s *subscription) heldByBus() (keepers []keeper) {
 		keepers = append(keepers, keeper{"handler", s.handler})
 	}
 	for _, o := range s.options {
-		if o.name == "Filter" || o.name == "Via" {
+		if (o.name == "Filter" || o.name == "Via" || o.name == "") && o.arg != nil {
 			keepers = append(keepers, keeper{o.name, o.arg})
 		}
 	}
@@ -140,8 +142,10 @@ func (c *code) options(s *subscription) (options []option) {
 }
 
 func (c *code) option(e ast.Expr) (o option) {
+	o.arg = e
 	if call, ok := c.initial(e).(*ast.CallExpr); ok {
 		if f := weakbusFunc(c.info, call); f != nil {
+			o.arg = nil
 			o.name = f.Name()
 			if len(call.Args) > 0 {
 				o.arg = call.Args[0]
@@ -171,8 +175,8 @@ func (c *code) optionSlice(e ast.Expr) (options []option) {
 		return options
 	}
 	v := c.local(e)
-	if v == nil || c.vars[v] == nil || c.vars[v].addressed || !c.vars[v].def.Valid() || !c.declared(v) {
-		return []option{{}}
+	if v == nil || c.vars[v] == nil || c.vars[v].addressed || !c.declared(v) {
+		return []option{{arg: e}}
 	}
 	return c.optionsOf(v)
 }
@@ -216,12 +220,7 @@ func (c *code) isBuiltin(call *ast.CallExpr, name string) bool {
 func (c *code) subscriptions(cur inspector.Cursor) (subs []*subscription) {
 	call := cur.Node().(*ast.CallExpr)
 	if own := c.at[call]; len(own) > 0 {
-		for _, s := range own {
-			if !s.put {
-				subs = append(subs, s)
-			}
-		}
-		return subs
+		return own
 	}
 	f := c.callee(call)
 	if f == nil {
@@ -235,7 +234,7 @@ func (c *code) subscriptions(cur inspector.Cursor) (subs []*subscription) {
 		return args[i]
 	}
 	for _, l := range told.Subs {
-		s := &subscription{cursor: cur, call: call, helper: f, scoped: l.Scoped, src: pick(l.Src), owner: pick(l.Owner), bus: pick(l.Bus)}
+		s := &subscription{cursor: cur, call: call, helper: f, scoped: l.Scoped, put: l.Put, outside: l.Outside, src: pick(l.Src), owner: pick(l.Owner), bus: pick(l.Bus)}
 		for _, i := range l.ByBus {
 			s.byBus = append(s.byBus, pick(i))
 		}

@@ -15,6 +15,7 @@ type summary struct {
 	Fresh      []int // results that are new objects, which nothing but the caller holds
 	Subscribed []int // those of them that the function subscribes
 	Loose      []int // parameters that nothing but what Subs says holds afterwards
+	Passed     []int // those that nothing else holds but the only result, which they are
 	Held       []int // parameters that the only result certainly refers to
 	Subs       []lifted
 }
@@ -22,7 +23,8 @@ type summary struct {
 // lifted is a subscription that a function makes of its parameters. A number is -1 where there is
 // no such parameter.
 type lifted struct {
-	Scoped          bool
+	Scoped, Put     bool
+	Outside         bool // the source certainly comes from outside of the owner
 	Src, Owner, Bus int
 	ByBus, ByScope  []int
 }
@@ -33,7 +35,7 @@ func (*summary) AFact() {}
 func (s *summary) String() string { return "summary" }
 
 func (s *summary) empty() bool {
-	return len(s.Fresh)+len(s.Subscribed)+len(s.Loose)+len(s.Held)+len(s.Subs) == 0
+	return len(s.Fresh)+len(s.Subscribed)+len(s.Loose)+len(s.Passed)+len(s.Held)+len(s.Subs) == 0
 }
 
 // summary returns what is known of f. Of a function that is still being looked at, because it
@@ -64,8 +66,11 @@ func (c *code) summarise(decl inspector.Cursor, f *types.Func, s *summary) {
 		}
 	}
 	for i, v := range params {
-		if c.vars[v] == nil || c.loose(v, subs) {
+		switch {
+		case c.vars[v] == nil || c.loose(v, subs, false):
 			s.Loose = append(s.Loose, i)
+		case f.Signature().Results().Len() == 1 && c.loose(v, subs, true):
+			s.Passed = append(s.Passed, i)
 		}
 	}
 	returns := returnsOf(decl)
@@ -118,9 +123,12 @@ func (c *code) lift(sub *subscription, params []*types.Var) (l lifted, ok bool) 
 	if sub.made || !sub.without("Replay") {
 		return l, false
 	}
-	l = lifted{Scoped: sub.scoped, Src: -1, Owner: c.parameter(sub.owner, params), Bus: -1}
+	l = lifted{Scoped: sub.scoped, Put: sub.put, Outside: sub.outside, Src: -1, Owner: c.parameter(sub.owner, params), Bus: -1}
 	if sub.src != nil {
 		l.Src = c.parameter(c.trunk(sub.src), params)
+	}
+	if p, ok := c.pointee(orNil(sub.owner)); ok && l.Src < 0 && l.Owner >= 0 && sub.src != nil {
+		l.Outside = c.outlives(sub, p)
 	}
 	if bus := c.ownScope(sub); bus != nil {
 		l.Bus = c.parameter(bus, params)
@@ -216,7 +224,7 @@ func (c *code) newObject(e ast.Expr, subs []*subscription) (fresh, subscribed bo
 	}
 	for _, s := range subs {
 		if s.made {
-			subscribed = subscribed || c.vars[v].value == s.call
+			subscribed = subscribed || c.vars[v].value == s.call || c.vars[v].call == s.call && c.vars[v].result == s.result
 		} else if q, ok := c.pointee(s.owner); ok && q == p {
 			subscribed = true
 		}
@@ -243,11 +251,11 @@ func (c *code) held(returns []inspector.Cursor, params []*types.Var) (held []int
 }
 
 // loose reports whether nothing holds the parameter v but what subs do with it.
-func (c *code) loose(v *types.Var, subs []*subscription) bool {
+func (c *code) loose(v *types.Var, subs []*subscription, returned bool) bool {
 	x := c.vars[v]
 	if x.kind() != edge.Field_Names || !c.fixed(v) || !refers(v.Type()) {
 		return false
 	}
-	d := drop{code: c, p: place{v, true}, subs: subs, seen: make(map[*types.Var]bool)}
+	d := drop{code: c, p: place{v, true}, subs: subs, returned: returned, seen: make(map[*types.Var]bool)}
 	return d.unheld(v)
 }

@@ -21,12 +21,12 @@ its subscription with it. So is a Scope that only SubscribeFunc refers to.`, fin
 
 func findVanishing(pass *analysis.Pass, c *code) {
 	told := make(map[*types.Var]bool)
-	for _, s := range slices.Concat(c.subs, c.puts) {
+	for _, s := range c.subs {
 		t := c.ownerType(s)
 		if t == nil || !s.without("Replay") || c.cancelled(s) {
 			continue // with Replay a handler may well run before Subscribe returns, and keep the receiver
 		}
-		if !s.scoped && uncollectable(pass.TypesSizes, t) != "" {
+		if !s.scoped && !types.IsInterface(t) && uncollectable(pass.TypesSizes, t) != "" {
 			continue // that one panics
 		}
 		name := types.TypeString(t, shortly(pass.Pkg))
@@ -60,7 +60,11 @@ func (c *code) ownerType(s *subscription) types.Type {
 		return nil
 	}
 	if s.made {
-		return elem(s.helper.Signature().Results().At(s.result).Type())
+		t := s.helper.Signature().Results().At(s.result).Type()
+		if p := elem(t); p != nil {
+			return p
+		}
+		return t
 	}
 	if u, ok := s.owner.(*ast.UnaryExpr); ok && u.Op == token.AND {
 		return c.info.TypeOf(u.X)
@@ -96,7 +100,7 @@ func (c *code) lost(s *subscription) (v *types.Var, lost bool) {
 		return c.lostResult(d, s)
 	}
 	if c.fresh(s.owner) {
-		return nil, s.helper == nil || d.looseArgument(s.call, s.owner)
+		return nil, s.helper == nil || c.looseArgument(s.call, s.owner) || c.passedArgument(s.call, s.owner) && d.idle(s.cursor)
 	}
 	v = c.ownVariable(s.owner)
 	if v == nil {
@@ -166,6 +170,15 @@ func (c *code) fresh(e ast.Expr) bool {
 	return false
 }
 
+// freshVariable reports whether x is defined with a new object that nothing else refers to.
+func (c *code) freshVariable(x *variable) bool {
+	if x.call == nil {
+		return x.value != nil && c.fresh(x.value)
+	}
+	f := c.callee(x.call)
+	return f != nil && slices.Contains(c.summary(f).Fresh, x.result)
+}
+
 // ownVariable returns the variable that is, or points to, the object that e points into, if it was
 // made for that variable and has never been another.
 func (c *code) ownVariable(e ast.Expr) *types.Var {
@@ -176,7 +189,7 @@ func (c *code) ownVariable(e ast.Expr) *types.Var {
 	x := c.vars[p.v]
 	switch {
 	case p.pointed:
-		if !c.declared(p.v) || !c.fixed(p.v) || x.value == nil || !c.fresh(x.value) {
+		if !c.declared(p.v) && !isResultName(x) || !c.fixed(p.v) || !c.freshVariable(x) {
 			return nil
 		}
 	case len(x.assigned) > 0 && x.kind() != edge.RangeStmt_Value, !c.declared(p.v) && !isCopy(x.def):
@@ -184,6 +197,8 @@ func (c *code) ownVariable(e ast.Expr) *types.Var {
 	}
 	return p.v
 }
+
+func isResultName(x *variable) bool { return x.kind() == edge.Field_Names && isResult(x.def) }
 
 // isCopy reports whether the variable at def is a parameter.
 func isCopy(def inspector.Cursor) bool {

@@ -15,6 +15,7 @@ type variable struct {
 	value     ast.Expr           // what it is defined with, nil if that is not one expression
 	zero      bool               // defined without a value
 	call      *ast.CallExpr      // the call with several results that it is defined with
+	result    int                // which of them
 	uses      []inspector.Cursor // all but def
 	assigned  []inspector.Cursor // those uses that give it a value
 	addressed bool
@@ -26,7 +27,7 @@ func (c *code) noteVariable(cur inspector.Cursor, id *ast.Ident) {
 		x := c.variable(v)
 		x.def = cur
 		x.value, x.zero = definition(cur)
-		x.call = severalResults(cur)
+		x.call, x.result = severalResults(cur)
 	} else if v, ok := c.info.Uses[id].(*types.Var); ok && !v.IsField() {
 		x := c.variable(v)
 		x.uses = append(x.uses, cur)
@@ -60,6 +61,8 @@ func (c *code) variable(v *types.Var) *variable {
 func definition(cur inspector.Cursor) (value ast.Expr, zero bool) {
 	kind, i := cur.ParentEdge()
 	switch kind {
+	case edge.Field_Names:
+		return nil, isResult(cur)
 	case edge.AssignStmt_Lhs:
 		if stmt := cur.Parent().Node().(*ast.AssignStmt); len(stmt.Lhs) == len(stmt.Rhs) {
 			return stmt.Rhs[i], false
@@ -75,17 +78,18 @@ func definition(cur inspector.Cursor) (value ast.Expr, zero bool) {
 }
 
 // severalResults returns the call with several results that the variable at cur is defined with,
-// or nil.
-func severalResults(cur inspector.Cursor) *ast.CallExpr {
-	if cur.ParentEdgeKind() != edge.AssignStmt_Lhs {
-		return nil
+// if that is so, and which of them it is.
+func severalResults(cur inspector.Cursor) (call *ast.CallExpr, result int) {
+	kind, i := cur.ParentEdge()
+	if kind != edge.AssignStmt_Lhs {
+		return nil, 0
 	}
 	stmt := cur.Parent().Node().(*ast.AssignStmt)
 	if len(stmt.Rhs) != 1 || len(stmt.Lhs) < 2 {
-		return nil
+		return nil, 0
 	}
-	call, _ := ast.Unparen(stmt.Rhs[0]).(*ast.CallExpr)
-	return call
+	call, _ = ast.Unparen(stmt.Rhs[0]).(*ast.CallExpr)
+	return call, i
 }
 
 // unparen returns the outermost of the parentheses around cur.
@@ -118,7 +122,43 @@ func (c *code) fixed(v *types.Var) bool {
 	if !x.zero {
 		return len(x.assigned) == 0
 	}
-	return len(x.assigned) == 1 && block(x.assigned[0]) == block(x.def)
+	return len(x.assigned) == 1 && block(x.assigned[0]) == home(x)
+}
+
+// home returns the list of statements in which x is declared; of a result, those of the function.
+func home(x *variable) ast.Node {
+	if x.kind() == edge.Field_Names {
+		switch f := function(x.def).(type) {
+		case *ast.FuncDecl:
+			return f.Body
+		case *ast.FuncLit:
+			return f.Body
+		}
+	}
+	return block(x.def)
+}
+
+// noteLateValues has the variables that are given their only value after they are declared count
+// as defined with it, where that is a new object or a function.
+func (c *code) noteLateValues() {
+	for v, x := range c.vars {
+		if !x.zero || !c.fixed(v) {
+			continue
+		}
+		value, _ := definition(x.assigned[0])
+		switch e := ast.Unparen(orNil(value)).(type) {
+		case *ast.FuncLit:
+			x.value = value
+		case *ast.CallExpr:
+			if weakbusFunc(c.info, e) == nil {
+				x.value = value
+			}
+		default:
+			if composite(e) != nil {
+				x.value = value
+			}
+		}
+	}
 }
 
 // block returns the innermost list of statements around cur.
