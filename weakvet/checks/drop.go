@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
@@ -100,14 +101,15 @@ func orNil(e ast.Expr) ast.Expr {
 	return e
 }
 
-// part reports whether the operand e is a part of the object.
+// part reports whether the operand e is a part of the object, and nobody gets from there what is
+// stored in it.
 func (d drop) part(e ast.Expr) bool {
 	sel, ok := ast.Unparen(e).(*ast.SelectorExpr)
 	if !ok {
 		return false
 	}
 	q, ok := d.storage(sel)
-	return ok && q == d.p
+	return ok && q == d.p && !d.reads[d.assignable(sel)]
 }
 
 // idle reports whether the use at cur certainly does not hold the object, which the expression
@@ -156,10 +158,10 @@ func (d drop) idleTarget(lhs ast.Expr) bool {
 		v := d.local(e.X)
 		return v != nil && d.idleVariable(v)
 	case *ast.SelectorExpr:
-		if d.part(e) {
-			return true
-		}
 		q, ok := d.storage(e)
+		if ok && q == d.p {
+			return d.part(e)
+		}
 		return ok && d.idleVariable(q.v)
 	}
 	return false
@@ -257,7 +259,7 @@ func (d drop) idleArgument(cur inspector.Cursor, i int) bool {
 		return true
 	}
 	if f := d.callee(call); f != nil && f.FullName() == "weak.Make" {
-		return d.before(call)
+		return d.before(at)
 	}
 	return d.idleCall(at, call.Args[i])
 }
@@ -289,6 +291,9 @@ func (d drop) idleCall(cur inspector.Cursor, arg ast.Expr) bool {
 			continue
 		}
 		if q, ok := d.pointee(orNil(s.owner)); ok && q == d.p {
+			if s.busy {
+				return false
+			}
 			subscribed = true
 		}
 		for _, k := range s.heldByBus() {
@@ -302,7 +307,7 @@ func (d drop) idleCall(cur inspector.Cursor, arg ast.Expr) bool {
 			}
 		}
 	}
-	return subscribed || d.before(call)
+	return subscribed || d.before(cur) && (d.s == nil || call.End() <= d.s.call.Pos() || d.summary(d.callee(call)).Brief)
 }
 
 func argumentCursor(cur inspector.Cursor, arg ast.Expr) inspector.Cursor {
@@ -338,11 +343,17 @@ func (c *code) isAmong(call *ast.CallExpr, arg ast.Expr, list func(*summary) []i
 	return i >= 0 && !(f.Signature().Variadic() && i == len(args)-1) && slices.Contains(list(c.summary(f)), i)
 }
 
-// before reports whether the use n that ends at once comes before the subscription, or so soon
-// after it that nothing has been published.
-func (d drop) before(n ast.Node) bool {
+// before reports whether the use at cur, which ends at once, comes before the subscription, or so
+// soon after it that nothing has been published.
+func (d drop) before(cur inspector.Cursor) bool {
+	n := cur.Node()
 	if d.s == nil || n.Pos() < d.s.call.Pos() {
 		return true
+	}
+	for loop := range cur.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil)) {
+		if !within(d.s.call.Pos(), loop.Node()) {
+			return false
+		}
 	}
 	for cur := range body(d.s.cursor).Preorder((*ast.CallExpr)(nil), (*ast.UnaryExpr)(nil), (*ast.SelectStmt)(nil)) {
 		between := cur.Node().Pos() > d.s.call.End() && cur.Node().Pos() < n.Pos()
@@ -351,7 +362,7 @@ func (d drop) before(n ast.Node) bool {
 		}
 		switch e := cur.Node().(type) {
 		case *ast.CallExpr:
-			if d.at[e] == nil {
+			if len(d.subscriptions(cur)) == 0 {
 				return false
 			}
 		case *ast.UnaryExpr:
@@ -396,15 +407,18 @@ func (d drop) idleSelector(cur inspector.Cursor) bool {
 		return d.s == nil && call.ParentEdgeKind() == edge.DeferStmt_Call && d.locks(call.Node().(*ast.CallExpr))
 	}
 	if recv := s.Obj().(*types.Func).Signature().Recv(); elem(recv.Type()) == nil && !types.IsInterface(recv.Type()) {
-		return d.before(call.Node()) // works on a copy
+		return d.s == nil || call.Node().End() <= d.s.call.Pos() // works on a copy
 	}
-	return d.idleCall(call, sel.X) || d.locks(call.Node().(*ast.CallExpr)) && d.before(call.Node())
+	return d.idleCall(call, sel.X) || d.locks(call.Node().(*ast.CallExpr)) && d.before(call)
 }
 
-// locks reports whether call calls a method of package sync or sync/atomic.
-func (d drop) locks(call *ast.CallExpr) bool {
-	f := d.callee(call)
-	return f != nil && (isPackage(f.Pkg(), "sync") && f.Name() != "Go" && f.Name() != "Do" || isPackage(f.Pkg(), "sync/atomic"))
+// locks reports whether call locks or unlocks, or is atomic.
+func (c *code) locks(call *ast.CallExpr) bool {
+	f := c.callee(call)
+	if f == nil {
+		return false
+	}
+	return isPackage(f.Pkg(), "sync") && strings.HasSuffix(f.Name(), "ock") || isPackage(f.Pkg(), "sync/atomic")
 }
 
 // idleField reports whether what is done at up with the field sel of the object does not hold it.
@@ -412,7 +426,7 @@ func (d drop) idleField(up inspector.Cursor, sel *ast.SelectorExpr, s *types.Sel
 	if _, ok := d.base(sel.X, s); ok && elem(d.info.TypeOf(sel)) == nil {
 		return d.idlePart(up)
 	}
-	return d.before(sel)
+	return d.before(up)
 }
 
 // idlePart reports whether what is done with the part of the object at cur does not hold it.
@@ -435,5 +449,5 @@ func (d drop) idlePart(cur inspector.Cursor) bool {
 			return false
 		}
 	}
-	return d.before(part)
+	return d.before(cur)
 }

@@ -54,6 +54,7 @@ type code struct {
 	sets      map[*types.Var][]ast.Expr         // the values but nil that the package gives to its fields
 	assigned  map[*types.Var][]inspector.Cursor // where it assigns them
 	appends   map[*types.Var][]inspector.Cursor // the assignments x = append(x, ...), of variables and fields
+	reads     map[*types.Var]bool               // the fields whose values it uses for more than to call them
 	summaries map[*types.Func]*summary
 	imported  func(types.Object, analysis.Fact) bool
 }
@@ -70,6 +71,7 @@ func read(pass *analysis.Pass, recognise func(*types.Info, *ast.CallExpr) *subsc
 		sets:      make(map[*types.Var][]ast.Expr),
 		assigned:  make(map[*types.Var][]inspector.Cursor),
 		appends:   make(map[*types.Var][]inspector.Cursor),
+		reads:     make(map[*types.Var]bool),
 		summaries: make(map[*types.Func]*summary),
 		imported:  pass.ImportObjectFact,
 	}

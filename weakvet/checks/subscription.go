@@ -30,6 +30,7 @@ type subscription struct {
 	made    bool       // owner is the call: it subscribes what it returns
 	result  int        // which of the results that is
 	outside bool       // the source certainly comes from outside
+	busy    bool       // the function goes on to use the owner
 }
 
 // option is an option of a subscription. Its name is empty where it is not known which it is: arg
@@ -234,7 +235,7 @@ func (c *code) subscriptions(cur inspector.Cursor) (subs []*subscription) {
 		return args[i]
 	}
 	for _, l := range told.Subs {
-		s := &subscription{cursor: cur, call: call, helper: f, scoped: l.Scoped, put: l.Put, outside: l.Outside, src: pick(l.Src), owner: pick(l.Owner), bus: pick(l.Bus)}
+		s := &subscription{cursor: cur, call: call, helper: f, scoped: l.Scoped, put: l.Put, busy: l.Busy, outside: l.Outside, src: pick(l.Src), owner: pick(l.Owner), bus: pick(l.Bus)}
 		for _, i := range l.ByBus {
 			s.byBus = append(s.byBus, pick(i))
 		}

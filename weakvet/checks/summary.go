@@ -2,11 +2,13 @@ package checks
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 	"slices"
 
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
+	"golang.org/x/tools/go/types/typeutil"
 )
 
 // summary is what a package tells others of one of its functions. Parameters are numbered with
@@ -18,6 +20,7 @@ type summary struct {
 	Passed     []int // those that nothing else holds but the only result, which they are
 	Held       []int // parameters that the only result certainly refers to
 	Subs       []lifted
+	Brief      bool // neither waits, nor loops, nor calls another function
 }
 
 // lifted is a subscription that a function makes of its parameters. A number is -1 where there is
@@ -25,6 +28,7 @@ type summary struct {
 type lifted struct {
 	Scoped, Put     bool
 	Outside         bool // the source certainly comes from outside of the owner
+	Busy            bool // the function goes on to use the owner
 	Src, Owner, Bus int
 	ByBus, ByScope  []int
 }
@@ -58,10 +62,12 @@ func (c *code) summary(f *types.Func) *summary {
 }
 
 func (c *code) summarise(decl inspector.Cursor, f *types.Func, s *summary) {
+	s.Brief = c.brief(decl)
 	params := parameters(f)
 	subs := c.subscriptionsIn(decl)
 	for _, sub := range subs {
 		if l, ok := c.lift(sub, params); ok {
+			l.Busy = sub.busy || l.Owner >= 0 && c.usedAfter(params[l.Owner], sub)
 			s.Subs = append(s.Subs, l)
 		}
 	}
@@ -258,4 +264,44 @@ func (c *code) loose(v *types.Var, subs []*subscription, returned bool) bool {
 	}
 	d := drop{code: c, p: place{v, true}, subs: subs, returned: returned, seen: make(map[*types.Var]bool)}
 	return d.unheld(v)
+}
+
+// brief reports whether the function at decl neither waits, nor loops, nor calls another function.
+func (c *code) brief(decl inspector.Cursor) bool {
+	for cur := range decl.Preorder((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.SelectStmt)(nil), (*ast.SendStmt)(nil), (*ast.UnaryExpr)(nil), (*ast.CallExpr)(nil)) {
+		switch n := cur.Node().(type) {
+		case *ast.CallExpr:
+			if _, ok := typeutil.Callee(c.info, n).(*types.Builtin); !ok && !c.info.Types[n.Fun].IsType() && !c.locks(n) {
+				return false
+			}
+		case *ast.UnaryExpr:
+			if n.Op == token.ARROW {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// usedAfter reports whether the parameter v is used for something that may take long, when sub has
+// been made.
+func (c *code) usedAfter(v *types.Var, sub *subscription) bool {
+	x := c.vars[v]
+	if x == nil {
+		return false
+	}
+	d := drop{code: c, p: place{v, true}, s: sub, returned: true, seen: make(map[*types.Var]bool)}
+	return slices.ContainsFunc(x.uses, func(use inspector.Cursor) bool {
+		for call := range use.Enclosing((*ast.CallExpr)(nil)) {
+			if !atOnce(call) {
+				return true
+			}
+			if subs := c.subscriptions(call); len(subs) > 0 {
+				return slices.ContainsFunc(subs, func(s *subscription) bool { return s.busy })
+			}
+		}
+		return use.Node().Pos() > sub.call.Pos() && function(use) == function(x.def) && !d.idle(use)
+	})
 }

@@ -23,7 +23,7 @@ func findVanishing(pass *analysis.Pass, c *code) {
 	told := make(map[*types.Var]bool)
 	for _, s := range c.subs {
 		t := c.ownerType(s)
-		if t == nil || !s.without("Replay") || c.cancelled(s) {
+		if t == nil || s.busy || !s.without("Replay") || c.cancelled(s) {
 			continue // with Replay a handler may well run before Subscribe returns, and keep the receiver
 		}
 		if !s.scoped && !types.IsInterface(t) && uncollectable(pass.TypesSizes, t) != "" {

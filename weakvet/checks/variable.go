@@ -37,6 +37,14 @@ func (c *code) noteVariable(cur inspector.Cursor, id *ast.Ident) {
 		case edge.UnaryExpr_X:
 			x.addressed = x.addressed || up.Parent().Node().(*ast.UnaryExpr).Op == token.AND
 		}
+	} else if ok && cur.ParentEdgeKind() == edge.SelectorExpr_Sel {
+		switch up := unparen(cur.Parent()); up.ParentEdgeKind() {
+		case edge.AssignStmt_Lhs:
+		case edge.CallExpr_Fun:
+			c.reads[v.Origin()] = c.reads[v.Origin()] || !atOnce(up.Parent())
+		default:
+			c.reads[v.Origin()] = true
+		}
 	}
 }
 
