@@ -45,6 +45,15 @@ func TestCopied(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), checks.Copied, "./copied")
 }
 
+// What only looks like a mistake is not reported.
+func TestImmortal_PassesOverWhatIsReleased(t *testing.T) {
+	analysistest.Run(t, analysistest.TestData(), checks.Immortal, "./released")
+}
+
+func TestVanishing_PassesOverWhatIsHeld(t *testing.T) {
+	analysistest.Run(t, analysistest.TestData(), checks.Vanishing, "./held")
+}
+
 func TestIgnoreDirective(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), checks.Vanishing, "./ignore")
 }

@@ -187,18 +187,6 @@ func (d drop) idleVariable(v *types.Var) bool {
 	return !d.inEndlessLoop(v) && d.unheld(v)
 }
 
-// values returns the expressions that v is defined with or assigned; nil stands for any other.
-func (x *variable) values() (values []ast.Expr) {
-	if !x.zero && x.call == nil {
-		values = append(values, x.value)
-	}
-	for _, use := range x.assigned {
-		value, _ := definition(use)
-		values = append(values, value)
-	}
-	return values
-}
-
 // private reports whether e is a new object, list or map that nothing else holds, or leads to the
 // object itself.
 func (d drop) private(e ast.Expr, v *types.Var) bool {

@@ -82,7 +82,7 @@ func (c *code) valueHolds(id *ast.Ident, p place, n int) *holding {
 	if v == nil || !c.declared(v) || !c.settled(v, id) {
 		return nil
 	}
-	for _, value := range c.vars[v].values() {
+	for _, value := range c.vars[v].valuesAt(id) {
 		if _, ok := c.plain(orNil(value)).(*ast.FuncLit); ok {
 			if h := c.holdsTo(value, p, n-1); h != nil {
 				return h

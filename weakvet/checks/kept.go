@@ -20,7 +20,7 @@ func (c *code) findKept(pass *analysis.Pass) {
 	once := sync.OnceValue(c.once)
 	for _, s := range slices.Concat(c.subs, c.loops()) {
 		scope, of := c.longScope(s)
-		if scope == "" || once()[c.declaredBy(s.cursor)] {
+		if scope == "" || c.ends(s) || once()[c.declaredBy(s.cursor)] {
 			continue
 		}
 		for _, v := range c.madeIn(function(s.cursor)) {
@@ -35,6 +35,28 @@ func (c *code) findKept(pass *analysis.Pass) {
 			break
 		}
 	}
+}
+
+// ends reports whether s may well end before its scope does.
+func (c *code) ends(s *subscription) bool {
+	for _, o := range s.options {
+		switch o.name {
+		case "", "Until", "Once", "In":
+			return true
+		}
+	}
+	if !isWeakbusType(elem(c.info.TypeOf(s.call)), "Subscription") {
+		return false
+	}
+	up := unparen(s.cursor)
+	switch kind, i := up.ParentEdge(); kind {
+	case edge.ExprStmt_X:
+		return false
+	case edge.AssignStmt_Rhs:
+		lhs := up.Parent().Node().(*ast.AssignStmt).Lhs
+		return i >= len(lhs) || !isBlank(lhs[i])
+	}
+	return true // somebody can cancel it
 }
 
 func verb(h *holding, v *types.Var) string {
@@ -122,6 +144,9 @@ func (c *code) escapes(v *types.Var, of ast.Expr) bool {
 		if function(use) != function(c.vars[v].def) {
 			continue
 		}
+		if c.handedTo(use, of) {
+			return false
+		}
 		if elem(v.Type()) == nil && !isAddress(use) {
 			continue // a copy
 		}
@@ -135,6 +160,17 @@ func (c *code) escapes(v *types.Var, of ast.Expr) bool {
 		stored = true
 	}
 	return stored
+}
+
+// handedTo reports whether the use at cur is an argument of a method of the object of.
+func (c *code) handedTo(cur inspector.Cursor, of ast.Expr) bool {
+	up := unparen(cur)
+	if up.ParentEdgeKind() != edge.CallExpr_Args {
+		return false
+	}
+	call := up.Parent().Node().(*ast.CallExpr)
+	sel := methodValue(c.info, call.Fun)
+	return sel != nil && c.at[call] == nil && c.rootOf(sel.X) != nil && c.rootOf(sel.X) == c.rootOf(of)
 }
 
 // isAddress reports whether cur is the operand of &.

@@ -100,6 +100,30 @@ func severalResults(cur inspector.Cursor) (call *ast.CallExpr, result int) {
 	return call, i
 }
 
+// values returns the expressions that the variable is defined with or assigned; nil stands for
+// any other.
+func (x *variable) values() (values []ast.Expr) {
+	if !x.zero && x.call == nil {
+		values = append(values, x.value)
+	}
+	for _, use := range x.assigned {
+		value, _ := definition(use)
+		values = append(values, value)
+	}
+	return values
+}
+
+// valuesAt is values without those that another one certainly replaces before the node n.
+func (x *variable) valuesAt(n ast.Node) []ast.Expr {
+	values := x.values()
+	for i := len(x.assigned) - 1; i >= 0; i-- {
+		if b := block(x.assigned[i]); b != nil && within(n.Pos(), b) {
+			return values[len(values)-len(x.assigned)+i:]
+		}
+	}
+	return values
+}
+
 // unparen returns the outermost of the parentheses around cur.
 func unparen(cur inspector.Cursor) inspector.Cursor {
 	for cur.ParentEdgeKind() == edge.ParenExpr_X {
