@@ -23,18 +23,46 @@ func (c *code) findKept(pass *analysis.Pass) {
 		if scope == "" || c.ends(s) || once()[c.declaredBy(s.cursor)] {
 			continue
 		}
+		if field := c.boundField(s, of); field != nil {
+			pass.Report(analysis.Diagnostic{Pos: field.Pos(), End: field.End(), Message: keptMessage(pass, scope, field, "is bound to", of, elem(c.info.TypeOf(field)))})
+			continue
+		}
 		for _, v := range c.madeIn(function(s.cursor)) {
 			p := place{v, elem(v.Type()) != nil}
 			h := c.firstHolding(s.heldByScope(), p)
-			if h == nil || !c.scopeOutlives(s, of, p) || !c.escapes(v, of) {
+			if h == nil || !c.scopeOutlives(of, p) || !c.escapes(v, of) {
 				continue
 			}
-			pass.Report(analysis.Diagnostic{Pos: h.at.Pos(), End: h.at.End(), Message: fmt.Sprintf(
-				"%s keeps %s, which the handler %s, as long as %s lives: make a Scope a field of %s, or use Subscribe with a method expression",
-				scope, v.Name(), verb(h, v), text(of), types.TypeString(types.Unalias(pointedType(v)), shortly(pass.Pkg)))})
+			pass.Report(analysis.Diagnostic{Pos: h.at.Pos(), End: h.at.End(), Message: keptMessage(pass, scope, ast.NewIdent(v.Name()), verb(h, v), of, pointedType(v))})
 			break
 		}
 	}
+}
+
+func keptMessage(pass *analysis.Pass, scope string, object ast.Expr, verb string, of ast.Expr, t types.Type) string {
+	return fmt.Sprintf("%s keeps %s, which the handler %s, as long as %s lives: make a Scope a field of %s, or use Subscribe with a method expression",
+		scope, text(object), verb, text(of), types.TypeString(types.Unalias(t), shortly(pass.Pkg)))
+}
+
+// boundField returns the field that the handler of s is bound to, if the function has just put a
+// new object into it, and that is not a part of what the scope is a part of.
+func (c *code) boundField(s *subscription, of ast.Expr) ast.Expr {
+	if s.handler == nil {
+		return nil
+	}
+	sel := methodValue(c.info, c.initial(s.handler))
+	if sel == nil || elem(c.info.TypeOf(sel.X)) == nil {
+		return nil
+	}
+	field := c.assignable(sel.X)
+	for _, at := range c.assigned[field] {
+		value, _ := definition(at)
+		if value != nil && c.fresh(value) && block(at) == block(s.cursor) && at.Node().Pos() < s.call.Pos() &&
+			text(at.Node().(ast.Expr)) == text(sel.X) && c.rootOf(sel.X) != nil && !c.sameRoot(sel.X, of) && c.scopeOutlives(of, place{}) {
+			return sel.X
+		}
+	}
+	return nil
 }
 
 // ends reports whether s may well end before its scope does.
@@ -91,7 +119,7 @@ func (c *code) longScope(s *subscription) (name string, of ast.Expr) {
 
 // scopeOutlives reports whether of, which a scope is part of or the own scope of, certainly comes
 // from outside of p.
-func (c *code) scopeOutlives(s *subscription, of ast.Expr, p place) bool {
+func (c *code) scopeOutlives(of ast.Expr, p place) bool {
 	o := origin{c, p, make(map[*types.Var]bool)}
 	if isWeakbusType(elem(c.info.TypeOf(of)), "Bus") {
 		return o.outside(of)
@@ -151,7 +179,7 @@ func (c *code) escapes(v *types.Var, of ast.Expr) bool {
 			continue // a copy
 		}
 		target, ok := c.target(use)
-		if !ok {
+		if !ok && !c.storedByCall(use) {
 			continue
 		}
 		if target != nil && c.sameRoot(target, of) {
@@ -160,6 +188,26 @@ func (c *code) escapes(v *types.Var, of ast.Expr) bool {
 		stored = true
 	}
 	return stored
+}
+
+// storedByCall reports whether the value used at cur is an argument of a function of the package
+// that stores it.
+func (c *code) storedByCall(cur inspector.Cursor) bool {
+	up := unparen(cur)
+	kind, i := up.ParentEdge()
+	if kind != edge.CallExpr_Args {
+		return false
+	}
+	call := up.Parent().Node().(*ast.CallExpr)
+	f := c.callee(call)
+	if f == nil || c.funcs[f] == nil || f.Signature().Variadic() || i >= f.Signature().Params().Len() {
+		return false
+	}
+	x := c.vars[f.Signature().Params().At(i)]
+	return x != nil && slices.ContainsFunc(x.uses, func(use inspector.Cursor) bool {
+		target, ok := c.target(use)
+		return ok && target != nil
+	})
 }
 
 // handedTo reports whether the use at cur is an argument of a method of the object of.

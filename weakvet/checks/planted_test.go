@@ -27,6 +27,15 @@ func TestPlantedMistakes(t *testing.T) {
 	}{
 		{"immortal", 22, map[string]string{}},
 		{"vanishing", 18, map[string]string{}},
+		{"variants", 80, map[string]string{
+			"variadic helper":                "facts do not say what becomes of the elements of a slice",
+			"literal slice":                  "the elements of a literal are not followed",
+			"local closure helper":           "function literals have no facts",
+			"handed to a function":           "what a function in a variable does is not known",
+			"kept by the owner of the scope": "the owner may well keep it as long as itself",
+			"method under the bus scope":     "how long the receiver of a method is meant to live is not known, and neither is how many there are",
+			"scope that is given":            "the caller says how long it is to live",
+		}},
 	} {
 		t.Run(corpus.dir, func(t *testing.T) {
 			planted, reports := lookAt(t, "./planted/"+corpus.dir)
