@@ -70,7 +70,7 @@ func TestDocumentation_ShowsCheckedCode(t *testing.T) {
 	require.NoError(t, err)
 	code, err := os.ReadFile("testdata/doc/doc.go")
 	require.NoError(t, err)
-	shown := regexp.MustCompile(`(?m)^//\t(\t?(?:weakbus\.|hud :=|run\(|runtime\.|func |//weakvet).*)$`).FindAllStringSubmatch(string(page), -1)
+	shown := regexp.MustCompile(`(?m)^//\t(\t?(?:weakbus\.|hud :=|subs :=|cache\.|NewHUD\(|run\(|runtime\.|func |//weakvet).*)$`).FindAllStringSubmatch(string(page), -1)
 	require.Greater(t, len(shown), 15, "not found")
 	for _, line := range shown {
 		statement, _, _ := strings.Cut(line[1], " // reported")
