@@ -99,7 +99,7 @@ var remedies = map[string]string{
 // findParent reports a handler that reaches its receiver by way of the object that has it in a
 // field: x.field is the receiver, and the handler uses x.field.
 func (c *code) findParent(pass *analysis.Pass, s *subscription) {
-	if s.src == nil || s.handler == nil || s.scoped {
+	if s.src == nil || s.handler == nil || s.scoped || function(s.cursor) == nil {
 		return
 	}
 	if h := c.initial(s.handler); c.mentionsElement(s, h) {
