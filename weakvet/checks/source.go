@@ -26,6 +26,9 @@ type origin struct {
 }
 
 func (o origin) outside(e ast.Expr) bool {
+	if v := o.local(o.stem(e)); v != nil && o.around(v) {
+		return true
+	}
 	switch e := o.trunk(e).(type) {
 	case *ast.Ident:
 		if v := o.local(e); v != nil {
@@ -64,9 +67,6 @@ func (o origin) variableOutside(v *types.Var) bool {
 	if x == nil || x.addressed || !x.def.Valid() {
 		return false
 	}
-	if o.around(v) {
-		return true
-	}
 	var values []ast.Expr
 	switch {
 	case x.def.ParentEdgeKind() == edge.Field_Names: // a parameter, or a result
@@ -94,7 +94,7 @@ func (o origin) variableOutside(v *types.Var) bool {
 // around reports whether v belongs to a function around the function literal that makes the object.
 func (o origin) around(v *types.Var) bool {
 	x := o.vars[o.p.v]
-	if x == nil || !x.def.Valid() || x.value == nil || !o.fixed(o.p.v) || !o.fresh(x.value) {
+	if x == nil || !x.def.Valid() || x.value == nil || !o.fixed(o.p.v) || !o.fresh(x.value) || o.vars[v] == nil {
 		return false
 	}
 	lit, ok := function(x.def).(*ast.FuncLit)
@@ -155,9 +155,14 @@ func isResult(def inspector.Cursor) bool {
 
 // trunk returns the bus or topic that src is got from: of a sub-topic its topic, of a bus's topic
 // the bus, of a variable that never changes its value.
-func (c *code) trunk(src ast.Expr) ast.Expr {
+func (c *code) trunk(src ast.Expr) ast.Expr { return c.origin(src, c.initial) }
+
+// stem is trunk, but a variable stands for itself.
+func (c *code) stem(src ast.Expr) ast.Expr { return c.origin(src, c.plain) }
+
+func (c *code) origin(src ast.Expr, resolve func(ast.Expr) ast.Expr) ast.Expr {
 	for {
-		src = c.initial(src)
+		src = resolve(src)
 		call, ok := src.(*ast.CallExpr)
 		if !ok {
 			return src

@@ -196,3 +196,41 @@ func wrapped(bus *weakbus.Bus) {
 }
 
 var app = NewApp(weakbus.New())
+
+// Who wants another result may drop the object.
+func NewWorld(bus *weakbus.Bus) (*World, *App) { return &World{}, NewApp(bus) }
+
+type World struct {
+	places []Place
+	bus    *weakbus.Bus
+}
+
+type Place struct{ name string }
+
+func (p *Place) OnScore(Score) {}
+
+func partly(bus *weakbus.Bus) *World {
+	w, _ := NewWorld(bus)
+	return w
+}
+
+// A list that is complete when the object is made does not move later.
+func MakeWorld(names []string) *World {
+	w := &World{}
+	for _, name := range names {
+		w.places = append(w.places, Place{name: name})
+	}
+	return w
+}
+
+func (w *World) Listen() {
+	for i := range w.places {
+		weakbus.Subscribe(w.bus, &w.places[i], (*Place).OnScore)
+	}
+}
+
+func twice(bus *weakbus.Bus) {
+	a := &App{}
+	weakbus.Subscribe(bus, a, (*App).OnScore)
+	a.Serve(bus)
+}
