@@ -260,10 +260,13 @@ func (c *code) sameRoot(e, f ast.Expr) bool {
 	if v == nil || v != c.rootOf(f) {
 		return false
 	}
-	if sel, ok := c.initial(f).(*ast.SelectorExpr); ok && isWeakbusType(elem(c.info.TypeOf(f)), "Bus") && c.info.Selections[sel] != nil {
-		return false // a bus that came from outside
+	sel, ok := c.initial(f).(*ast.SelectorExpr)
+	if !ok || c.info.Selections[sel] == nil {
+		return true
 	}
-	return true
+	o := origin{c, place{}, make(map[*types.Var]bool)}
+	field := c.assignable(sel)
+	return !isWeakbusType(elem(field.Type()), "Bus") || !o.allOutside(field, c.sets[field])
 }
 
 // rootOf returns the variable that the path e of fields and elements starts at, if it is not one of

@@ -49,14 +49,18 @@ func (o origin) outside(e ast.Expr) bool {
 		if elem(v.Type()) == nil {
 			return o.rootOutside(e.X)
 		}
-		return o.allOutside(v.Origin(), o.sets[v.Origin()])
+		return o.allOutside(v.Origin(), o.sets[v.Origin()]) || o.elder(e.X)
 	case *ast.UnaryExpr:
 		return o.rootOutside(e.X)
 	case *ast.IndexExpr:
 		return o.rootOutside(e.X)
 	case *ast.CallExpr: // what a method elsewhere returns was there before; a function may make it
 		f, ok := typeutil.Callee(o.info, e).(*types.Func)
-		return ok && f.Signature().Recv() != nil && o.funcs[f.Origin()] == nil
+		if !ok || f.Signature().Recv() == nil {
+			return false
+		}
+		sel := methodValue(o.info, e.Fun)
+		return o.funcs[f.Origin()] == nil || sel != nil && o.elder(sel.X)
 	}
 	return false
 }
@@ -89,6 +93,22 @@ func (o origin) variableOutside(v *types.Var) bool {
 		values = append(values, value)
 	}
 	return o.allOutside(v, values)
+}
+
+// elder reports whether what e leads to was there before the function made the object, and the
+// object is not in a field of it, with which it may live and die.
+func (o origin) elder(e ast.Expr) bool {
+	x := o.vars[o.p.v]
+	if x == nil || !x.def.Valid() || x.value == nil || !o.fixed(o.p.v) || !o.fresh(x.value) || !o.rootOutside(e) {
+		return false
+	}
+	root := o.rootOf(e)
+	return root != nil && !slices.ContainsFunc(x.uses, func(use inspector.Cursor) bool {
+		target, _ := o.target(use)
+		sel, ok := target.(*ast.SelectorExpr)
+		_, list := o.appends[o.assignable(orNil(target))]
+		return ok && !list && o.rootOf(sel) == root
+	})
 }
 
 // around reports whether v belongs to a function around the function literal that makes the object.
