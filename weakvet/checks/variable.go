@@ -37,15 +37,22 @@ func (c *code) noteVariable(cur inspector.Cursor, id *ast.Ident) {
 		case edge.UnaryExpr_X:
 			x.addressed = x.addressed || up.Parent().Node().(*ast.UnaryExpr).Op == token.AND
 		}
-	} else if ok && cur.ParentEdgeKind() == edge.SelectorExpr_Sel {
-		switch up := unparen(cur.Parent()); up.ParentEdgeKind() {
-		case edge.AssignStmt_Lhs:
-		case edge.CallExpr_Fun:
-			c.reads[v.Origin()] = c.reads[v.Origin()] || !atOnce(up.Parent())
-		default:
-			c.reads[v.Origin()] = true
-		}
+	} else if ok && cur.ParentEdgeKind() == edge.SelectorExpr_Sel && reads(cur.Parent()) {
+		c.reads[v.Origin()] = true
 	}
+}
+
+// reads reports whether the value of the field that is selected at cur may go elsewhere from there.
+// It does not if the field is assigned, compared or called.
+func reads(cur inspector.Cursor) bool {
+	up := unparen(cur)
+	switch up.ParentEdgeKind() {
+	case edge.AssignStmt_Lhs, edge.BinaryExpr_X, edge.BinaryExpr_Y:
+		return false
+	case edge.CallExpr_Fun:
+		return !atOnce(up.Parent())
+	}
+	return true
 }
 
 // kind returns where the variable is defined, as the edge to its identifier.
