@@ -1,15 +1,23 @@
-// Command weakvet finds subscribers of package weakbus that live too long or not long enough.
+// Command weakvet finds mistakes with package weakbus that the compiler cannot see: subscribers
+// that live too long, subscribers that do not live long enough, and copies of what must not be
+// copied.
 //
-//	go install github.com/weakbus/weakbus/weakvet@latest
-//	go vet -vettool=$(which weakvet) ./...
+//	go get -tool github.com/weakbus/weakbus/weakvet
+//	go tool weakvet ./...
 //
-// go vet then runs the checks of weakvet in place of its own, so run it without -vettool too. Run
-// by itself, as in weakvet ./..., it takes the same flags, and -fix applies the suggested fixes.
-// Each check has a flag of its name: with -vanishing=false all others run, with -immortal that one
-// alone. Build weakvet with the Go release that builds what it looks at.
+// go tool weakvet -fix ./... applies the suggested fixes. Under go vet the results are cached:
 //
-// Every check reports what is certain and passes over the rest: a miss is better than a false
-// report. All of them look at one package at a time.
+//	go vet -vettool="$(go tool -n weakvet)" ./...
+//
+// With -vettool, go vet runs the checks of weakvet in place of its own, so run it without the flag
+// too. An empty -vettool also runs go vet's own checks: if weakvet is not a tool of the module,
+// the command passes and has checked nothing.
+//
+// Each check has a flag of its name. -vanishing=false runs all others, -immortal only that one.
+//
+// A check reports what is certain and stays silent otherwise: it prefers a miss to a false
+// report. What a function of another package does with its parameters and results is known if that
+// package uses weakbus, or one that does. The README has a table of what is not reported.
 //
 // # immortal
 //
@@ -20,37 +28,47 @@
 //	weakbus.Subscribe(bus, hud, func(hud *HUD, e Score) { hud.points += e.Points })
 //	weakbus.Subscribe(bus, hud, (*HUD).OnScore)
 //
-// So does a method value of the receiver, and a function given to Filter or Via, which the bus
-// holds like a handler, also beside a Scope that belongs to what it captures:
+// A method value of the receiver does the same. The bus also holds the functions given to Filter
+// and Via, even beside a Scope that belongs to what they capture:
 //
 //	weakbus.Subscribe(bus, hud, (*HUD).OnScore, weakbus.Filter(func(e Score) bool { return e.Points > hud.points })) // reported
 //	weakbus.Subscribe(bus, hud, (*HUD).OnScore, weakbus.Filter(func(e Score) bool { return e.Points > 0 }))
 //
-// The suggested fix is the method expression where the handler only calls that method, otherwise
-// to use the parameter. There is none where the handler captures something else that lies in the
-// same allocation, such as another field of the struct that the receiver is a field of, or where
-// the captured variable would be left unused.
+// The check follows copies of the variable, closures that the handler calls, functions in fields,
+// slices of options, and functions that return a handler, wrap one, or subscribe one.
 //
-// Reported are subscriptions to a bus or topic from outside: from a parameter, a package-level
-// variable, a method of another package, or a field that the package sets from these alone.
+// The bus's own Scope holds its handlers as long as the bus, and another object's Scope as long
+// as that object. A function that makes an object, hands it to such a Scope, and returns or stores
+// it, lets the object live on when everybody else has dropped it:
 //
-// Not seen: a receiver that the handler reaches through another object, or that a function
-// returned; a variable that changes; handlers kept in fields. Not reported: a bus or topic that
-// the receiver may own, since they are collected together. Such is one that the function made or
-// got from a function, a field that the package ever sets to such a one or never sets, and a
-// topic that the receiver leads to. Nor is SubscribeFunc under the scope of the bus, which is
-// meant to be strong.
+//	func OpenHUD(bus *weakbus.Bus) *HUD {
+//		hud := &HUD{name: "open"}
+//		weakbus.SubscribeFunc(bus, bus.Scope(), hud.OnScore) // reported
+//		weakbus.SubscribeFunc(bus, &hud.subs, hud.OnScore)
+//		return hud
+//	}
+//
+// The suggested fix is the method expression if the handler only calls that method. Otherwise it
+// is to use the parameter.
+//
+// A subscription is looked at if its bus or topic comes from outside: from a parameter, a
+// package-level variable, a method of another package, or a field that the package sets from these
+// alone. A bus that the receiver may own is collected together with it.
 //
 // # vanishing
 //
-// A receiver that nothing holds is gone with the next garbage collection, and so is a Scope:
+// The next garbage collection takes a receiver that nothing holds. It also takes such a Scope, and
+// such a value of a weakcache.Cache:
 //
 //	weakbus.Subscribe(bus, &HUD{}, (*HUD).OnScore) // reported
 //	weakbus.SubscribeFunc(bus, new(weakbus.Scope), func(e Score) { log(e) }) // reported
 //	weakbus.SubscribeFunc(bus, bus.Scope(), func(e Score) { log(e) })
+//	cache.Put("main", &HUD{}) // reported
 //
-// The same goes for a local variable that is used for nothing but to subscribe. In a main that
-// then waits in its loop, in a test that then publishes, the collector may take it meanwhile:
+// So does the result of a constructor that subscribes it, and a local variable that is used for
+// nothing else:
+//
+//	NewHUD(bus) // reported
 //
 //	hud := &HUD{name: "vanishing"}
 //	weakbus.Subscribe(bus, hud, (*HUD).OnScore) // reported
@@ -61,36 +79,32 @@
 //	run(bus)
 //	runtime.KeepAlive(hud)
 //
-// Any other use of the variable counts as holding it, also one that does not; a use in a function
-// literal does. Of constructors only those are seen through that do nothing but return a new
-// object. Nothing is said where the option Replay is given or options are passed on, since the
-// handler may then run, and keep its receiver, before Subscribe returns.
+// A local list or struct that has the object and is used for nothing else does not hold it either.
+//
+// append moves a full slice to a new array. Subscriptions of its elements stay with the old one:
+//
+//	weakbus.Subscribe(bus, &g.huds[len(g.huds)-1], (*HUD).OnScore) // reported
 //
 // # uncollectable
 //
-// Subscribe panics on receivers of types that Go never frees one by one. This tells it at compile
-// time:
+// Subscribe panics on receivers of types that Go never frees one by one. This check reports them
+// at compile time:
 //
 //	weakbus.Subscribe(bus, &Cell{1, 2}, (*Cell).OnScore) // reported: two int32, 8 bytes without a pointer
 //
-// Not seen: types that depend on type parameters.
-//
 // # globalscope
 //
-// A Scope holds its handlers, and they what they capture. Under a package-level Scope that the
-// package never closes, passes on or exports, an object stays for as long as the program runs:
+// A Scope holds its handlers, and they hold what they capture. Under a package-level Scope that
+// the package never closes, passes on or exports, an object stays as long as the program runs:
 //
 //	func (e *Editor) Watch(bus *weakbus.Bus) {
 //		weakbus.SubscribeFunc(bus, &subs, func(s Saved) { e.title = s.Path }) // reported
 //		weakbus.SubscribeFunc(bus, &e.own, func(s Saved) { e.title = s.Path })
 //	}
 //
-// Reported is what captures the receiver of the method, or the new object that the function
-// returns: both can exist many times. Not reported: other captured variables; package main; and
-// what may be made once, because init, an initialiser at package level or an argument of
-// sync.Once and its kin leads to the function, or makes an object with that method.
-//
-// That a Scope is copied, vet's own check copylocks reports.
+// The check reports handlers that capture the receiver of the method, or the new object that the
+// function returns. It does not look at package main, nor at functions that init, a package-level
+// initialiser or sync.Once calls: what they make may be made once.
 //
 // # retained
 //
@@ -99,25 +113,27 @@
 //	weakbus.TopicOf[Focused](bus).Retain() // reported: type Focused struct{ Window *Window }
 //	weakbus.TopicOf[Faded](bus).Retain()   // type Faded struct{ Window weak.Pointer[Window] }
 //
-// Seen are pointers in the event, in structs, arrays and slices that it consists of, to types that
-// the same package subscribes. Not seen: pointers behind other pointers, in maps and interfaces.
-// Not reported: a topic that is a field, by value, of that subscriber, since both are collected
-// together.
+// # byvalue
+//
+// Each handler gets its own copy of an event that is published by value, and with it a copy of the
+// event's Stopper or Request. Nobody hears what a handler tells the copy:
+//
+//	weakbus.Publish(bus, Key{Code: 1}) // reported: type Key struct { weakbus.Stopper; Code int }
+//	weakbus.Publish(bus, &Key{Code: 1})
+//
+// # copied
+//
+// A Scope, a Topic and a Cache must not be copied. This is vet's own check copylocks, for the types
+// of weakbus only:
+//
+//	subs := w.subs // reported
+//	subs := &w.subs
 //
 // # Silence
 //
-// A comment silences a check, for a reason that it has to give: on the line that is reported or
-// that the call begins on, on the line before, in the doc comment of the function, or anywhere
-// above the package clause for the whole file:
+// A comment silences a check, and gives the reason. It stands on the line of the report, on the
+// line where the call begins, on the line before, in the doc comment of the function, or above the
+// package clause for the whole file:
 //
 //	//weakvet:ignore vanishing it is to be collected
-//
-// # Where it was tried
-//
-// On weakbus, its tests and its examples: there it found tests that a collection at the wrong
-// moment would have failed. With go vet on every package of golang.org/x/tools v0.52.0 (216),
-// gonum.org/v1/gonum v0.15.1 (105), k8s.io/apimachinery v0.31.0 (88) and
-// github.com/nats-io/nats-server/v2 v2.10.24 (15): no report, no crash. Since none of them uses
-// weakbus, a test of package checks takes every call in such code for a subscription, so that the
-// checks have to get through it.
 package main

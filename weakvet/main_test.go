@@ -110,6 +110,65 @@ func TestGoVet_FindsTheClassicMistakesInAFreshModule(t *testing.T) {
 	assert.NotContains(t, out, "nothing uses hud", "it was switched off")
 }
 
+// The package ui tells of its constructor, and package main drops what it returns.
+const constructor = `package ui
+
+import "github.com/weakbus/weakbus"
+
+var Bus = weakbus.New()
+
+type Resize struct{ Width int }
+
+type Panel struct {
+	title string
+	width int
+}
+
+func (p *Panel) OnResize(e Resize) { p.width = e.Width }
+
+func NewPanel(title string) *Panel {
+	p := &Panel{title: title}
+	weakbus.Subscribe(Bus, p, (*Panel).OnResize)
+	return p
+}
+`
+
+const caller = `package main
+
+import "example.com/fresh/ui"
+
+func main() {
+	ui.NewPanel("tools")
+}
+`
+
+func TestWeakvet_KnowsTheConstructorsOfOtherPackages(t *testing.T) {
+	dir := module(t, caller)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "ui"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ui", "ui.go"), []byte(constructor), 0o600))
+	for _, command := range [][]string{{"go", "vet", "-vettool=" + tool, "."}, {tool, "."}} {
+		out, err := run(dir, command[0], command[1:]...)
+		require.Error(t, err)
+		assert.Contains(t, out, "main.go:6:2: nothing holds the ui.Panel that NewPanel subscribes and returns")
+	}
+}
+
+// As README.md has it, but for the replacement of the module by this directory.
+func TestGoTool_RunsTheToolOfTheModule(t *testing.T) {
+	dir := module(t, mistakes)
+	here, err := filepath.Abs(".")
+	require.NoError(t, err)
+	out, err := run(dir, "go", "mod", "edit", "-replace=github.com/weakbus/weakbus/weakvet="+here, "-require=github.com/weakbus/weakbus/weakvet@v0.0.0")
+	require.NoError(t, err, out)
+	out, err = run(dir, "go", "get", "-tool", "github.com/weakbus/weakbus/weakvet@v0.0.0")
+	require.NoError(t, err, out)
+	for _, command := range []string{"go tool weakvet ./...", `go vet -vettool="$(go tool -n weakvet)" ./...`} {
+		out, err := run(dir, "sh", "-c", command)
+		require.Error(t, err)
+		assert.Contains(t, out, "main.go:25:54: the handler captures hud, its own receiver", command)
+	}
+}
+
 func TestGoVet_PassesTheCorrectedModule(t *testing.T) {
 	out, err := run(module(t, corrected), "go", "vet", "-vettool="+tool, "./...")
 	require.NoError(t, err, out)
@@ -155,12 +214,14 @@ func TestUncollectable_AgreesWithTheLibrary(t *testing.T) {
 	assert.Contains(t, refused, "[15]byte")
 }
 
-// weakvet has no check for it, because vet has one.
-func TestGoVet_ReportsACopiedScopeByItself(t *testing.T) {
-	out, err := run(module(t, copying), "go", "vet", "./...")
-	require.Error(t, err)
-	assert.Contains(t, out, "take passes lock by value: github.com/weakbus/weakbus.Scope contains sync.Mutex")
-	assert.Contains(t, out, "assignment copies lock value to subs: github.com/weakbus/weakbus.Scope contains sync.Mutex")
+func TestGoVet_ReportsACopiedScopeWithAndWithoutWeakvet(t *testing.T) {
+	dir := module(t, copying)
+	for _, vet := range [][]string{{"vet", "./..."}, {"vet", "-vettool=" + tool, "-copied", "./..."}} {
+		out, err := run(dir, "go", vet...)
+		require.Error(t, err)
+		assert.Contains(t, out, "take passes lock by value: github.com/weakbus/weakbus.Scope contains")
+		assert.Contains(t, out, "assignment copies lock value to subs: github.com/weakbus/weakbus.Scope contains")
+	}
 }
 
 // module returns the directory of a new module that uses the weakbus of this repository.

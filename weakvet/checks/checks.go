@@ -2,8 +2,8 @@
 // golang.org/x/tools/go/analysis. What each reports, and what it does not see, is told in the
 // documentation of the command, package github.com/weakbus/weakbus/weakvet.
 //
-// All of them share one rule: what is not certain is not reported. They look at one package at a
-// time and exchange no facts, so a mistake that two packages make together is missed.
+// All of them share one rule: what is not certain is not reported. What a function of another
+// package does with its parameters and results, they know from the facts of that package.
 package checks
 
 import (
@@ -14,7 +14,7 @@ const url = "https://pkg.go.dev/github.com/weakbus/weakbus/weakvet"
 
 // All returns the analyzers, a new slice each time.
 func All() []*analysis.Analyzer {
-	return []*analysis.Analyzer{Immortal, Vanishing, Uncollectable, GlobalScope, Retained}
+	return []*analysis.Analyzer{Immortal, Vanishing, Uncollectable, GlobalScope, Retained, ByValue, Copied}
 }
 
 // newAnalyzer returns an analyzer that has find look at each package that uses weakbus.

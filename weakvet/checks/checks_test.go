@@ -37,6 +37,23 @@ func TestRetained(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), checks.Retained, "./retained")
 }
 
+func TestByValue(t *testing.T) {
+	analysistest.Run(t, analysistest.TestData(), checks.ByValue, "./byvalue")
+}
+
+func TestCopied(t *testing.T) {
+	analysistest.Run(t, analysistest.TestData(), checks.Copied, "./copied")
+}
+
+// What only looks like a mistake is not reported.
+func TestImmortal_PassesOverWhatIsReleased(t *testing.T) {
+	analysistest.Run(t, analysistest.TestData(), checks.Immortal, "./released")
+}
+
+func TestVanishing_PassesOverWhatIsHeld(t *testing.T) {
+	analysistest.Run(t, analysistest.TestData(), checks.Vanishing, "./held")
+}
+
 func TestIgnoreDirective(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), checks.Vanishing, "./ignore")
 }
@@ -53,7 +70,7 @@ func TestDocumentation_ShowsCheckedCode(t *testing.T) {
 	require.NoError(t, err)
 	code, err := os.ReadFile("testdata/doc/doc.go")
 	require.NoError(t, err)
-	shown := regexp.MustCompile(`(?m)^//\t(\t?(?:weakbus\.|hud :=|run\(|runtime\.|func |//weakvet).*)$`).FindAllStringSubmatch(string(page), -1)
+	shown := regexp.MustCompile(`(?m)^//\t(\t?(?:weakbus\.|hud :=|subs :=|cache\.|NewHUD\(|run\(|runtime\.|func |//weakvet).*)$`).FindAllStringSubmatch(string(page), -1)
 	require.Greater(t, len(shown), 15, "not found")
 	for _, line := range shown {
 		statement, _, _ := strings.Cut(line[1], " // reported")
@@ -65,7 +82,7 @@ func TestDocumentation_ShowsCheckedCode(t *testing.T) {
 // together returns one analyzer that runs all, and names the one that each report is from.
 func together() *analysis.Analyzer {
 	return &analysis.Analyzer{
-		Name: "together", Doc: "run all checks", Requires: checks.All()[0].Requires,
+		Name: "together", Doc: "run all checks", Requires: checks.Copied.Requires,
 		Run: func(pass *analysis.Pass) (any, error) {
 			for _, a := range checks.All() {
 				one := *pass

@@ -35,14 +35,7 @@ func findGlobalScope(pass *analysis.Pass, c *code) {
 		if name == "" || once()[c.declaredBy(s.cursor)] {
 			continue
 		}
-		var captures bool
-		switch h := c.initial(s.handler).(type) {
-		case *ast.FuncLit:
-			captures = len(c.captured(h, p)) > 0
-		case *ast.SelectorExpr:
-			captures = c.bound(h, p)
-		}
-		if captures {
+		if slices.ContainsFunc(s.heldByScope(), func(e ast.Expr) bool { return c.refers(e, p) }) {
 			pass.Report(analysis.Diagnostic{Pos: s.owner.Pos(), End: s.owner.End(), Message: fmt.Sprintf(
 				"the package-level scope %s keeps %s, which the handler captures, for as long as the program runs: "+
 					"make the Scope a field of %s", scope.Name(), name, types.TypeString(types.Unalias(pointedType(p.v)), shortly(pass.Pkg)))})
@@ -60,7 +53,7 @@ func pointedType(v *types.Var) types.Type {
 // globalScope returns the unexported variable at package level that e, a pointer to a Scope, is
 // the address of, or nil.
 func (c *code) globalScope(e ast.Expr) *types.Var {
-	u, ok := ast.Unparen(e).(*ast.UnaryExpr)
+	u, ok := ast.Unparen(orNil(e)).(*ast.UnaryExpr)
 	if !ok {
 		return nil
 	}

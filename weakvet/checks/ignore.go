@@ -70,6 +70,9 @@ func directives(pass *analysis.Pass, c *code, pos token.Pos) iter.Seq2[string, s
 // start returns the position of the innermost subscription around pos, or pos.
 func (c *code) start(pos token.Pos) token.Pos {
 	start := pos
+	if c == nil {
+		return start
+	}
 	for _, s := range c.subs { // outer ones first
 		if within(pos, s.call) {
 			start = s.call.Pos()

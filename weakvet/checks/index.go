@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"reflect"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -13,128 +14,108 @@ import (
 	"golang.org/x/tools/go/types/typeutil"
 )
 
-const weakbusPath = "github.com/weakbus/weakbus"
+const (
+	weakbusPath   = "github.com/weakbus/weakbus"
+	weakcachePath = weakbusPath + "/weakcache"
+)
 
-// index collects once what all checks look at. Its result is nil for a package that does not
-// use weakbus.
+// index collects once what all checks look at, and tells the packages that import this one what
+// its functions subscribe. Its result is nil for a package that has nothing to do with weakbus.
 var index = &analysis.Analyzer{
 	Name:       "weakbusindex",
 	Doc:        "collect the subscriptions and the variables of a package",
 	URL:        url,
 	Requires:   []*analysis.Analyzer{inspect.Analyzer},
 	ResultType: reflect.TypeFor[*code](),
+	FactTypes:  []analysis.Fact{(*summary)(nil)},
 	Run: func(pass *analysis.Pass) (any, error) {
-		if !usesWeakbus(pass.Pkg) {
+		if !usesWeakbus(pass.Pkg) && len(pass.AllObjectFacts()) == 0 {
 			return (*code)(nil), nil
 		}
-		return read(pass, recognise), nil
+		c := read(pass, recognise)
+		for f := range c.funcs {
+			if s := c.summary(f); f.Exported() && !s.empty() {
+				pass.ExportObjectFact(f, s)
+			}
+		}
+		return c, nil
 	},
 }
 
 // code is what the checks know of a package.
 type code struct {
-	info  *types.Info
-	root  inspector.Cursor
-	subs  []*subscription
-	vars  map[*types.Var]*variable // of the package, fields excepted
-	funcs map[*types.Func]*ast.FuncDecl
-	sets  map[*types.Var][]ast.Expr // the values but nil that the package gives to its fields
-}
-
-// subscription is a call of one of the Subscribe functions or methods.
-type subscription struct {
-	cursor  inspector.Cursor
-	call    *ast.CallExpr
-	src     ast.Expr
-	owner   ast.Expr // the receiver, or the scope
-	handler ast.Expr
-	scoped  bool // owner is a scope
-	options []option
-}
-
-// option is an option of a subscription. Its name is empty where the option is made elsewhere.
-type option struct {
-	name string
-	arg  ast.Expr // the first argument, or nil
-}
-
-// without reports whether every option is known, and none is called name.
-func (s *subscription) without(name string) bool {
-	for _, o := range s.options {
-		if o.name == "" || o.name == name {
-			return false
-		}
-	}
-	return true
+	info      *types.Info
+	root      inspector.Cursor
+	subs      []*subscription
+	at        map[*ast.CallExpr][]*subscription
+	vars      map[*types.Var]*variable // of the package, fields excepted
+	funcs     map[*types.Func]*ast.FuncDecl
+	decls     map[*types.Func]inspector.Cursor
+	sets      map[*types.Var][]ast.Expr         // the values but nil that the package gives to its fields
+	assigned  map[*types.Var][]inspector.Cursor // where it assigns them
+	appends   map[*types.Var][]inspector.Cursor // the assignments x = append(x, ...), of variables and fields
+	reads     map[*types.Var]bool               // the fields whose values it uses for more than to call them
+	summaries map[*types.Func]*summary
+	imported  func(types.Object, analysis.Fact) bool
 }
 
 // read collects what is known of pass's package. recognise says which calls subscribe.
 func read(pass *analysis.Pass, recognise func(*types.Info, *ast.CallExpr) *subscription) *code {
 	c := &code{
-		info:  pass.TypesInfo,
-		root:  pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Root(),
-		vars:  make(map[*types.Var]*variable),
-		funcs: make(map[*types.Func]*ast.FuncDecl),
-		sets:  make(map[*types.Var][]ast.Expr),
+		info:      pass.TypesInfo,
+		root:      pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Root(),
+		at:        make(map[*ast.CallExpr][]*subscription),
+		vars:      make(map[*types.Var]*variable),
+		funcs:     make(map[*types.Func]*ast.FuncDecl),
+		decls:     make(map[*types.Func]inspector.Cursor),
+		sets:      make(map[*types.Var][]ast.Expr),
+		assigned:  make(map[*types.Var][]inspector.Cursor),
+		appends:   make(map[*types.Var][]inspector.Cursor),
+		reads:     make(map[*types.Var]bool),
+		summaries: make(map[*types.Func]*summary),
+		imported:  pass.ImportObjectFact,
 	}
+	var calls []inspector.Cursor
 	for cur := range c.root.Preorder((*ast.CallExpr)(nil), (*ast.Ident)(nil), (*ast.FuncDecl)(nil), (*ast.AssignStmt)(nil), (*ast.CompositeLit)(nil)) {
 		switch n := cur.Node().(type) {
 		case *ast.CallExpr:
-			if s := recognise(c.info, n); s != nil {
-				s.cursor, s.call = cur, n
-				c.subs = append(c.subs, s)
-			}
+			calls = append(calls, cur)
+			c.noteCall(cur, n, recognise)
 		case *ast.Ident:
 			c.noteVariable(cur, n)
 		case *ast.FuncDecl:
 			if f, ok := c.info.Defs[n.Name].(*types.Func); ok {
-				c.funcs[f] = n
+				c.funcs[f], c.decls[f] = n, cur
 			}
+		case *ast.AssignStmt:
+			c.noteFields(n)
+			c.noteAssignments(cur, n)
 		default:
 			c.noteFields(n)
 		}
 	}
+	c.noteLateValues()
+	for _, subs := range c.at {
+		for _, s := range subs {
+			s.options = c.options(s)
+		}
+	}
+	for _, cur := range calls {
+		c.subs = append(c.subs, c.subscriptions(cur)...)
+	}
 	return c
 }
 
-// recognise returns the subscription that call makes, or nil.
-func recognise(info *types.Info, call *ast.CallExpr) *subscription {
-	f := weakbusFunc(info, call)
-	if f == nil {
-		return nil
+// noteCall notes the call at cur if it subscribes, or puts a value into a cache.
+func (c *code) noteCall(cur inspector.Cursor, call *ast.CallExpr, recognise func(*types.Info, *ast.CallExpr) *subscription) {
+	if s := recognise(c.info, call); s != nil {
+		s.cursor, s.call = cur, call
+		c.at[call] = append(c.at[call], s)
 	}
-	s := &subscription{}
-	switch f.Name() {
-	case "Subscribe", "SubscribeContext":
-	case "SubscribeFunc", "SubscribeFuncContext":
-		s.scoped = true
-	default:
-		return nil
+	if s := recognisePut(c.info, call); s != nil {
+		s.cursor, s.call = cur, call
+		c.at[call] = append(c.at[call], s)
 	}
-	args := call.Args
-	if sel := methodValue(info, call.Fun); sel != nil {
-		args = append([]ast.Expr{sel.X}, args...)
-	}
-	if len(args) < 3 {
-		return nil
-	}
-	s.src, s.owner, s.handler = args[0], args[1], args[2]
-	for _, arg := range args[3:] {
-		s.options = append(s.options, recogniseOption(info, arg))
-	}
-	return s
-}
-
-func recogniseOption(info *types.Info, e ast.Expr) (o option) {
-	if call, ok := ast.Unparen(e).(*ast.CallExpr); ok {
-		if f := weakbusFunc(info, call); f != nil {
-			o.name = f.Name()
-			if len(call.Args) > 0 {
-				o.arg = call.Args[0]
-			}
-		}
-	}
-	return o
 }
 
 // weakbusFunc returns the function or method of weakbus that call calls, or nil.
@@ -163,24 +144,19 @@ func methodValue(info *types.Info, fun ast.Expr) *ast.SelectorExpr {
 }
 
 // isWeakbus reports whether p is the library, or its variant for its own tests.
-func isWeakbus(p *types.Package) bool {
+func isWeakbus(p *types.Package) bool { return isPackage(p, weakbusPath) }
+
+func isPackage(p *types.Package, want string) bool {
 	if p == nil {
 		return false
 	}
 	path, _, _ := strings.Cut(p.Path(), " ")
-	return path == weakbusPath || strings.HasSuffix(path, "/vendor/"+weakbusPath)
+	return path == want || strings.HasSuffix(path, "/vendor/"+want)
 }
 
 func usesWeakbus(p *types.Package) bool {
-	if isWeakbus(p) {
-		return true
-	}
-	for _, imported := range p.Imports() {
-		if isWeakbus(imported) {
-			return true
-		}
-	}
-	return false
+	uses := func(p *types.Package) bool { return isWeakbus(p) || isPackage(p, weakcachePath) }
+	return uses(p) || slices.ContainsFunc(p.Imports(), uses)
 }
 
 // isWeakbusType reports whether t is the type of that name of weakbus.

@@ -46,7 +46,10 @@ func findRetained(pass *analysis.Pass, c *code) {
 // receivers returns the types that the package subscribes.
 func (c *code) receivers() (named []types.Type) {
 	for _, s := range c.subs {
-		e := s.owner
+		if s.put {
+			continue
+		}
+		e := orNil(s.owner)
 		if s.scoped { // the object that the scope is a field of
 			u, ok := ast.Unparen(e).(*ast.UnaryExpr)
 			if !ok {

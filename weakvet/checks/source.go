@@ -3,6 +3,7 @@ package checks
 import (
 	"go/ast"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
@@ -25,6 +26,9 @@ type origin struct {
 }
 
 func (o origin) outside(e ast.Expr) bool {
+	if v := o.local(o.stem(e)); v != nil && o.around(v) {
+		return true
+	}
 	switch e := o.trunk(e).(type) {
 	case *ast.Ident:
 		if v := o.local(e); v != nil {
@@ -45,14 +49,18 @@ func (o origin) outside(e ast.Expr) bool {
 		if elem(v.Type()) == nil {
 			return o.rootOutside(e.X)
 		}
-		return o.allOutside(v.Origin(), o.sets[v.Origin()])
+		return o.allOutside(v.Origin(), o.sets[v.Origin()]) || o.elder(e.X)
 	case *ast.UnaryExpr:
 		return o.rootOutside(e.X)
 	case *ast.IndexExpr:
 		return o.rootOutside(e.X)
 	case *ast.CallExpr: // what a method elsewhere returns was there before; a function may make it
 		f, ok := typeutil.Callee(o.info, e).(*types.Func)
-		return ok && f.Signature().Recv() != nil && o.funcs[f.Origin()] == nil
+		if !ok || f.Signature().Recv() == nil {
+			return false
+		}
+		sel := methodValue(o.info, e.Fun)
+		return o.funcs[f.Origin()] == nil || sel != nil && o.elder(sel.X)
 	}
 	return false
 }
@@ -85,6 +93,34 @@ func (o origin) variableOutside(v *types.Var) bool {
 		values = append(values, value)
 	}
 	return o.allOutside(v, values)
+}
+
+// elder reports whether what e leads to was there before the function made the object, and the
+// object is not in a field of it, with which it may live and die.
+func (o origin) elder(e ast.Expr) bool {
+	x := o.vars[o.p.v]
+	if x == nil || !x.def.Valid() || x.value == nil || !o.fixed(o.p.v) || !o.fresh(x.value) || !o.rootOutside(e) {
+		return false
+	}
+	root := o.rootOf(e)
+	return root != nil && !slices.ContainsFunc(x.uses, func(use inspector.Cursor) bool {
+		target, _ := o.target(use)
+		sel, ok := target.(*ast.SelectorExpr)
+		_, list := o.appends[o.assignable(orNil(target))]
+		return ok && !list && o.rootOf(sel) == root
+	})
+}
+
+// around reports whether v belongs to a function around the function literal that makes the object.
+func (o origin) around(v *types.Var) bool {
+	x := o.vars[o.p.v]
+	if x == nil || !x.def.Valid() || x.value == nil || !o.fixed(o.p.v) || !o.fresh(x.value) || o.vars[v] == nil {
+		return false
+	}
+	lit, ok := function(x.def).(*ast.FuncLit)
+	return ok && !within(v.Pos(), lit) && !slices.ContainsFunc(o.vars[v].uses, func(use inspector.Cursor) bool {
+		return within(use.Node().Pos(), x.value)
+	})
 }
 
 // allOutside reports whether all values of v, of which there are some, come from outside.
@@ -139,9 +175,14 @@ func isResult(def inspector.Cursor) bool {
 
 // trunk returns the bus or topic that src is got from: of a sub-topic its topic, of a bus's topic
 // the bus, of a variable that never changes its value.
-func (c *code) trunk(src ast.Expr) ast.Expr {
+func (c *code) trunk(src ast.Expr) ast.Expr { return c.origin(src, c.initial) }
+
+// stem is trunk, but a variable stands for itself.
+func (c *code) stem(src ast.Expr) ast.Expr { return c.origin(src, c.plain) }
+
+func (c *code) origin(src ast.Expr, resolve func(ast.Expr) ast.Expr) ast.Expr {
 	for {
-		src = c.initial(src)
+		src = resolve(src)
 		call, ok := src.(*ast.CallExpr)
 		if !ok {
 			return src
@@ -151,12 +192,46 @@ func (c *code) trunk(src ast.Expr) ast.Expr {
 			return src
 		case f.Name() == "TopicOf" && len(call.Args) == 1:
 			src = call.Args[0]
-		case f.Name() == "At" && methodValue(c.info, call.Fun) != nil:
+		case (f.Name() == "At" || f.Name() == "Retain") && methodValue(c.info, call.Fun) != nil:
 			src = methodValue(c.info, call.Fun).X
 		default:
 			return src
 		}
 	}
+}
+
+// noteAssignments notes the fields and slices that the assignment n at cur changes.
+func (c *code) noteAssignments(cur inspector.Cursor, n *ast.AssignStmt) {
+	for i, lhs := range n.Lhs {
+		v := c.assignable(lhs)
+		if v == nil {
+			continue
+		}
+		if _, ok := ast.Unparen(lhs).(*ast.SelectorExpr); ok {
+			c.assigned[v] = append(c.assigned[v], cur.ChildAt(edge.AssignStmt_Lhs, i))
+		}
+		if len(n.Lhs) != len(n.Rhs) {
+			continue
+		}
+		call, ok := ast.Unparen(n.Rhs[i]).(*ast.CallExpr)
+		if ok && c.isBuiltin(call, "append") && c.assignable(call.Args[0]) == v {
+			c.appends[v] = append(c.appends[v], cur)
+		}
+	}
+}
+
+// assignable returns the variable or field that e names, or nil.
+func (c *code) assignable(e ast.Expr) *types.Var {
+	switch e := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		v, _ := c.info.ObjectOf(e).(*types.Var)
+		return v
+	case *ast.SelectorExpr:
+		if v, ok := c.info.Uses[e.Sel].(*types.Var); ok {
+			return v.Origin()
+		}
+	}
+	return nil
 }
 
 // noteFields notes the values that the assignment or composite literal n gives to fields.

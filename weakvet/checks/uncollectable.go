@@ -15,7 +15,7 @@ without pointers in batches. Subscribe panics on receivers of such types.`, find
 
 func findUncollectable(pass *analysis.Pass, c *code) {
 	for _, s := range c.subs {
-		if s.scoped {
+		if s.scoped || s.put || s.helper != nil {
 			continue
 		}
 		t := elem(c.info.TypeOf(s.owner))

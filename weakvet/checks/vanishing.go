@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ast/edge"
@@ -21,36 +22,136 @@ its subscription with it. So is a Scope that only SubscribeFunc refers to.`, fin
 func findVanishing(pass *analysis.Pass, c *code) {
 	told := make(map[*types.Var]bool)
 	for _, s := range c.subs {
-		if !s.without("Replay") {
-			continue // a handler may well run before Subscribe returns, and keep the receiver
+		t := c.ownerType(s)
+		if t == nil || s.busy || !s.without("Replay") || c.cancelled(s) {
+			continue // with Replay a handler may well run before Subscribe returns, and keep the receiver
 		}
-		if up := unparen(s.cursor); up.ParentEdgeKind() == edge.SelectorExpr_X && up.Parent().Node().(*ast.SelectorExpr).Sel.Name == "Cancel" {
-			continue // not meant to last
-		}
-		t := elem(c.info.TypeOf(s.owner))
-		if !s.scoped && uncollectable(pass.TypesSizes, t) != "" {
+		if !s.scoped && !types.IsInterface(t) && uncollectable(pass.TypesSizes, t) != "" {
 			continue // that one panics
 		}
+		name := types.TypeString(t, shortly(pass.Pkg))
+		v, lost := c.lost(s)
 		var message string
-		if c.fresh(s.owner) {
-			message = "nothing else holds this " + types.TypeString(t, shortly(pass.Pkg))
-		} else if v := c.ownVariable(s.owner); v != nil && !told[v] && c.dropped(v, s) {
+		switch {
+		case v != nil && told[v]:
+			continue
+		case lost && v != nil:
 			told[v] = true
 			message = fmt.Sprintf("nothing uses %s after its subscriptions are made", v.Name())
-		} else {
+			if s.put {
+				message = fmt.Sprintf("nothing uses %s once it is in the cache", v.Name())
+			}
+		case lost && s.made:
+			message = fmt.Sprintf("nothing holds the %s that %s subscribes and returns", name, s.helper.Name())
+		case lost:
+			message = "nothing else holds this " + name
+		case c.moves(s.owner) != "":
+			message = fmt.Sprintf("append moves %s to a new array, and nothing holds the old one", c.moves(s.owner))
+		default:
 			continue
 		}
-		pass.Report(analysis.Diagnostic{Pos: s.owner.Pos(), End: s.owner.End(), Message: message + vanishingRemedy(s)})
+		pass.Report(analysis.Diagnostic{Pos: s.owner.Pos(), End: s.owner.End(), Message: message + vanishingRemedy(s, message)})
 	}
 }
 
-func vanishingRemedy(s *subscription) string {
-	if s.scoped {
+// ownerType returns the type of what has to be held for s to go on, or nil if that is not known.
+func (c *code) ownerType(s *subscription) types.Type {
+	if s.owner == nil {
+		return nil
+	}
+	if s.made {
+		t := s.helper.Signature().Results().At(s.result).Type()
+		if p := elem(t); p != nil {
+			return p
+		}
+		return t
+	}
+	if u, ok := s.owner.(*ast.UnaryExpr); ok && u.Op == token.AND {
+		return c.info.TypeOf(u.X)
+	}
+	return elem(c.info.TypeOf(s.owner))
+}
+
+// cancelled reports whether s is cancelled at once, and so not meant to last.
+func (c *code) cancelled(s *subscription) bool {
+	up := unparen(s.cursor)
+	return up.ParentEdgeKind() == edge.SelectorExpr_X && up.Parent().Node().(*ast.SelectorExpr).Sel.Name == "Cancel"
+}
+
+func vanishingRemedy(s *subscription, message string) string {
+	switch {
+	case strings.HasPrefix(message, "append"):
+		return ", so the subscription ends with the next garbage collection: use a slice of pointers"
+	case s.put:
+		return ", so the cache loses it with the next garbage collection: " +
+			"keep the value in a field or variable that lives as long as it is to be found"
+	case s.scoped:
 		return ", so the subscription ends with the next garbage collection: " +
 			"make the Scope a field of what is to hear the events, or use the bus's own Scope()"
 	}
 	return ", so the subscription ends with the next garbage collection: " +
 		"keep the receiver in a field or variable that lives as long as it is to hear the events"
+}
+
+// lost reports whether nothing holds the owner of s. v is the variable that it is in, if any.
+func (c *code) lost(s *subscription) (v *types.Var, lost bool) {
+	d := drop{code: c, s: s, seen: make(map[*types.Var]bool)}
+	if s.made {
+		return c.lostResult(d, s)
+	}
+	if c.fresh(s.owner) {
+		return nil, s.helper == nil || c.looseArgument(s.call, s.owner) || c.passedArgument(s.call, s.owner) && d.idle(s.cursor)
+	}
+	v = c.ownVariable(s.owner)
+	if v == nil {
+		return nil, false
+	}
+	d.p, _ = c.pointee(s.owner)
+	return v, !c.usedAgain(v, s) && d.unheld(v)
+}
+
+// lostResult is lost for what the call of a constructor returns.
+func (c *code) lostResult(d drop, s *subscription) (v *types.Var, lost bool) {
+	up := unparen(s.cursor)
+	if up.ParentEdgeKind() == edge.ExprStmt_X {
+		return nil, true
+	}
+	stmt, ok := up.Parent().Node().(*ast.AssignStmt)
+	if !ok || len(stmt.Rhs) != 1 || s.result >= len(stmt.Lhs) {
+		return nil, d.idle(s.cursor)
+	}
+	lhs := stmt.Lhs[s.result]
+	if isBlank(lhs) {
+		return nil, onlyErrorsBeside(s.helper, s.result)
+	}
+	v = c.local(lhs)
+	if v != nil && (!c.fixed(v) || !c.declared(v) || c.usedAgain(v, s)) {
+		return v, false
+	}
+	return v, d.idleTarget(lhs)
+}
+
+// onlyErrorsBeside reports whether f returns nothing but errors beside its result i, so that who
+// calls it wants that.
+func onlyErrorsBeside(f *types.Func, i int) bool {
+	results := f.Signature().Results()
+	for k := range results.Len() {
+		if k != i && !types.Identical(results.At(k).Type(), types.Universe.Lookup("error").Type()) {
+			return false
+		}
+	}
+	return true
+}
+
+// usedAgain reports whether v, which is made before a loop, is used by each turn of it.
+func (c *code) usedAgain(v *types.Var, s *subscription) bool {
+	home := function(c.vars[v].def)
+	for loop := range s.cursor.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil)) {
+		if !within(v.Pos(), loop.Node()) && within(loop.Node().Pos(), home) {
+			return true
+		}
+	}
+	return false
 }
 
 // fresh reports whether e makes an object that nothing else refers to.
@@ -60,120 +161,63 @@ func (c *code) fresh(e ast.Expr) bool {
 		_, ok := ast.Unparen(e.X).(*ast.CompositeLit)
 		return ok && e.Op == token.AND
 	case *ast.CallExpr:
-		if b, ok := c.info.Uses[calleeName(e)].(*types.Builtin); ok {
-			return b.Name() == "new"
+		if c.isBuiltin(e, "new") {
+			return true
 		}
-		f, ok := c.info.Uses[calleeName(e)].(*types.Func)
-		return ok && c.constructs(f)
+		f := c.callee(e)
+		return f != nil && slices.Contains(c.summary(f).Fresh, 0)
 	}
 	return false
 }
 
-func calleeName(call *ast.CallExpr) *ast.Ident {
-	switch f := ast.Unparen(call.Fun).(type) {
-	case *ast.Ident:
-		return f
-	case *ast.IndexExpr:
-		id, _ := f.X.(*ast.Ident)
-		return id
+// freshVariable reports whether x is defined with a new object that nothing else refers to.
+func (c *code) freshVariable(x *variable) bool {
+	if x.call == nil {
+		return x.value != nil && c.fresh(x.value)
 	}
-	return nil
+	f := c.callee(x.call)
+	return f != nil && slices.Contains(c.summary(f).Fresh, x.result)
 }
 
-// constructs reports whether f is a function of the package that does nothing but return a fresh
-// object.
-func (c *code) constructs(f *types.Func) bool {
-	decl := c.funcs[f.Origin()]
-	if decl == nil || decl.Body == nil || len(decl.Body.List) != 1 {
-		return false
-	}
-	ret, ok := decl.Body.List[0].(*ast.ReturnStmt)
-	if !ok || len(ret.Results) != 1 {
-		return false
-	}
-	if call, ok := ast.Unparen(ret.Results[0]).(*ast.CallExpr); ok {
-		b, ok := c.info.Uses[calleeName(call)].(*types.Builtin)
-		return ok && b.Name() == "new" // no recursion
-	}
-	return c.fresh(ret.Results[0])
-}
-
-// ownVariable returns the variable that is, or points to, the whole object at e, if it was made
-// for that variable and has never been another.
+// ownVariable returns the variable that is, or points to, the object that e points into, if it was
+// made for that variable and has never been another.
 func (c *code) ownVariable(e ast.Expr) *types.Var {
-	if v := c.local(e); v != nil {
-		if x := c.vars[v]; x != nil && x.value != nil && c.fixed(v) && c.fresh(x.value) {
-			return v
+	p, ok := c.pointee(e)
+	if !ok || c.vars[p.v] == nil || !c.vars[p.v].def.Valid() {
+		return nil
+	}
+	x := c.vars[p.v]
+	switch {
+	case p.pointed:
+		if !c.declared(p.v) && !isResultName(x) || !c.fixed(p.v) || !c.freshVariable(x) {
+			return nil
 		}
+	case len(x.assigned) > 0 && x.kind() != edge.RangeStmt_Value, !c.declared(p.v) && !isCopy(x.def):
 		return nil
 	}
-	u, ok := ast.Unparen(e).(*ast.UnaryExpr)
-	if !ok || u.Op != token.AND {
-		return nil
-	}
-	v := c.local(u.X)
-	if v == nil || c.vars[v] == nil || len(c.vars[v].assigned) > 0 || !c.declared(v) {
-		return nil
-	}
-	return v
+	return p.v
 }
 
-// declared reports whether v is made by a declaration in a function, and is neither a parameter
-// nor a result.
+func isResultName(x *variable) bool { return x.kind() == edge.Field_Names && isResult(x.def) }
+
+// isCopy reports whether the variable at def is a parameter.
+func isCopy(def inspector.Cursor) bool {
+	return def.ParentEdgeKind() == edge.Field_Names && !isResult(def)
+}
+
+// declared reports whether v is made by a statement of a function, and is neither a parameter nor
+// a result.
 func (c *code) declared(v *types.Var) bool {
-	if def := c.vars[v].def; def.Valid() {
-		kind := def.ParentEdgeKind()
-		return kind == edge.ValueSpec_Names || kind == edge.AssignStmt_Lhs
-	}
-	return false
+	kind := c.vars[v].kind()
+	return kind == edge.ValueSpec_Names || kind == edge.AssignStmt_Lhs || kind == edge.RangeStmt_Value
 }
 
-// dropped reports whether nothing holds v once s was made.
-func (c *code) dropped(v *types.Var, s *subscription) bool {
-	x := c.vars[v]
-	home := function(x.def)
-	for loop := range s.cursor.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil)) {
-		if !within(v.Pos(), loop.Node()) && within(loop.Node().Pos(), home) {
-			return false // the next turn uses it
-		}
-	}
-	for _, use := range x.uses {
-		if function(use) != home || !c.idle(use, s) {
-			return false
-		}
-	}
-	return true
-}
-
-// idle reports whether the use at cur of a variable certainly does not hold it beyond s.
-func (c *code) idle(cur inspector.Cursor, s *subscription) bool {
-	cur = unparen(cur)
-	if cur.ParentEdgeKind() == edge.UnaryExpr_X {
-		cur = unparen(cur.Parent())
-	}
-	switch kind, i := cur.ParentEdge(); kind {
-	case edge.CallExpr_Args:
-		call := cur.Parent()
-		if call.ParentEdgeKind() == edge.DeferStmt_Call || call.ParentEdgeKind() == edge.GoStmt_Call {
-			return false
-		}
-		return c.subscribes(call.Node().(*ast.CallExpr), call.Node().(*ast.CallExpr).Args[i])
-	case edge.AssignStmt_Rhs:
-		stmt := cur.Parent().Node().(*ast.AssignStmt)
-		return !slices.ContainsFunc(stmt.Lhs, func(e ast.Expr) bool { return !isBlank(e) })
-	case edge.SelectorExpr_X: // x.field = value, before
-		field := cur.Parent()
-		return field.ParentEdgeKind() == edge.AssignStmt_Lhs && field.Node().Pos() < s.call.Pos() &&
-			field.Parent().Node().(*ast.AssignStmt).Tok == token.ASSIGN
-	}
-	return false
-}
-
-// subscribes reports whether call uses arg as the receiver or scope of a subscription only.
+// subscribes reports whether call uses arg as the receiver or scope of a subscription only, or puts
+// it into a cache.
 func (c *code) subscribes(call *ast.CallExpr, arg ast.Expr) bool {
-	for _, s := range c.subs {
-		if s.call == call {
-			return s.owner == arg && s.without("Replay")
+	for _, s := range c.at[call] {
+		if s.owner == arg {
+			return s.without("Replay")
 		}
 	}
 	f := weakbusFunc(c.info, call)

@@ -14,6 +14,8 @@ type variable struct {
 	def       inspector.Cursor   // its defining identifier; invalid for those of a type switch
 	value     ast.Expr           // what it is defined with, nil if that is not one expression
 	zero      bool               // defined without a value
+	call      *ast.CallExpr      // the call with several results that it is defined with
+	result    int                // which of them
 	uses      []inspector.Cursor // all but def
 	assigned  []inspector.Cursor // those uses that give it a value
 	addressed bool
@@ -25,6 +27,7 @@ func (c *code) noteVariable(cur inspector.Cursor, id *ast.Ident) {
 		x := c.variable(v)
 		x.def = cur
 		x.value, x.zero = definition(cur)
+		x.call, x.result = severalResults(cur)
 	} else if v, ok := c.info.Uses[id].(*types.Var); ok && !v.IsField() {
 		x := c.variable(v)
 		x.uses = append(x.uses, cur)
@@ -34,7 +37,30 @@ func (c *code) noteVariable(cur inspector.Cursor, id *ast.Ident) {
 		case edge.UnaryExpr_X:
 			x.addressed = x.addressed || up.Parent().Node().(*ast.UnaryExpr).Op == token.AND
 		}
+	} else if ok && cur.ParentEdgeKind() == edge.SelectorExpr_Sel && reads(cur.Parent()) {
+		c.reads[v.Origin()] = true
 	}
+}
+
+// reads reports whether the value of the field that is selected at cur may go elsewhere from there.
+// It does not if the field is assigned, compared or called.
+func reads(cur inspector.Cursor) bool {
+	up := unparen(cur)
+	switch up.ParentEdgeKind() {
+	case edge.AssignStmt_Lhs, edge.BinaryExpr_X, edge.BinaryExpr_Y:
+		return false
+	case edge.CallExpr_Fun:
+		return !atOnce(up.Parent())
+	}
+	return true
+}
+
+// kind returns where the variable is defined, as the edge to its identifier.
+func (x *variable) kind() edge.Kind {
+	if x == nil || !x.def.Valid() {
+		return edge.Invalid
+	}
+	return x.def.ParentEdgeKind()
 }
 
 func (c *code) variable(v *types.Var) *variable {
@@ -50,6 +76,8 @@ func (c *code) variable(v *types.Var) *variable {
 func definition(cur inspector.Cursor) (value ast.Expr, zero bool) {
 	kind, i := cur.ParentEdge()
 	switch kind {
+	case edge.Field_Names:
+		return nil, isResult(cur)
 	case edge.AssignStmt_Lhs:
 		if stmt := cur.Parent().Node().(*ast.AssignStmt); len(stmt.Lhs) == len(stmt.Rhs) {
 			return stmt.Rhs[i], false
@@ -62,6 +90,45 @@ func definition(cur inspector.Cursor) (value ast.Expr, zero bool) {
 		return nil, len(spec.Values) == 0
 	}
 	return nil, false
+}
+
+// severalResults returns the call with several results that the variable at cur is defined with,
+// if that is so, and which of them it is.
+func severalResults(cur inspector.Cursor) (call *ast.CallExpr, result int) {
+	kind, i := cur.ParentEdge()
+	if kind != edge.AssignStmt_Lhs {
+		return nil, 0
+	}
+	stmt := cur.Parent().Node().(*ast.AssignStmt)
+	if len(stmt.Rhs) != 1 || len(stmt.Lhs) < 2 {
+		return nil, 0
+	}
+	call, _ = ast.Unparen(stmt.Rhs[0]).(*ast.CallExpr)
+	return call, i
+}
+
+// values returns the expressions that the variable is defined with or assigned; nil stands for
+// any other.
+func (x *variable) values() (values []ast.Expr) {
+	if !x.zero && x.call == nil {
+		values = append(values, x.value)
+	}
+	for _, use := range x.assigned {
+		value, _ := definition(use)
+		values = append(values, value)
+	}
+	return values
+}
+
+// valuesAt is values without those that another one certainly replaces before the node n.
+func (x *variable) valuesAt(n ast.Node) []ast.Expr {
+	values := x.values()
+	for i := len(x.assigned) - 1; i >= 0; i-- {
+		if b := block(x.assigned[i]); b != nil && within(n.Pos(), b) {
+			return values[len(values)-len(x.assigned)+i:]
+		}
+	}
+	return values
 }
 
 // unparen returns the outermost of the parentheses around cur.
@@ -94,7 +161,43 @@ func (c *code) fixed(v *types.Var) bool {
 	if !x.zero {
 		return len(x.assigned) == 0
 	}
-	return len(x.assigned) == 1 && block(x.assigned[0]) == block(x.def)
+	return len(x.assigned) == 1 && block(x.assigned[0]) == home(x)
+}
+
+// home returns the list of statements in which x is declared; of a result, those of the function.
+func home(x *variable) ast.Node {
+	if x.kind() == edge.Field_Names {
+		switch f := function(x.def).(type) {
+		case *ast.FuncDecl:
+			return f.Body
+		case *ast.FuncLit:
+			return f.Body
+		}
+	}
+	return block(x.def)
+}
+
+// noteLateValues has the variables that are given their only value after they are declared count
+// as defined with it, where that is a new object or a function.
+func (c *code) noteLateValues() {
+	for v, x := range c.vars {
+		if !x.zero || !c.fixed(v) {
+			continue
+		}
+		value, _ := definition(x.assigned[0])
+		switch e := ast.Unparen(orNil(value)).(type) {
+		case *ast.FuncLit:
+			x.value = value
+		case *ast.CallExpr:
+			if weakbusFunc(c.info, e) == nil {
+				x.value = value
+			}
+		default:
+			if composite(e) != nil {
+				x.value = value
+			}
+		}
+	}
 }
 
 // block returns the innermost list of statements around cur.
@@ -107,6 +210,9 @@ func block(cur inspector.Cursor) ast.Node {
 
 // function returns the innermost function around cur.
 func function(cur inspector.Cursor) ast.Node {
+	if !cur.Valid() {
+		return nil
+	}
 	for f := range cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
 		return f.Node()
 	}

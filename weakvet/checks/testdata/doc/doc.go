@@ -6,6 +6,7 @@ import (
 	"weak"
 
 	"github.com/weakbus/weakbus"
+	"github.com/weakbus/weakbus/weakcache"
 )
 
 type Score struct{ Points int }
@@ -13,6 +14,13 @@ type Score struct{ Points int }
 type HUD struct {
 	name   string
 	points int
+	subs   weakbus.Scope
+}
+
+func NewHUD(bus *weakbus.Bus) *HUD {
+	hud := &HUD{name: "new"}
+	weakbus.Subscribe(bus, hud, (*HUD).OnScore)
+	return hud
 }
 
 func (h *HUD) OnScore(e Score) { h.points += e.Points }
@@ -30,7 +38,16 @@ func immortal(bus *weakbus.Bus, hud *HUD) {
 	weakbus.Subscribe(bus, hud, (*HUD).OnScore, weakbus.Filter(func(e Score) bool { return e.Points > 0 }))
 }
 
-func vanishing(bus *weakbus.Bus) {
+func OpenHUD(bus *weakbus.Bus) *HUD {
+	hud := &HUD{name: "open"}
+	weakbus.SubscribeFunc(bus, bus.Scope(), hud.OnScore) // want `immortal: the bus's own scope keeps hud`
+	weakbus.SubscribeFunc(bus, &hud.subs, hud.OnScore)
+	return hud
+}
+
+func vanishing(bus *weakbus.Bus, cache *weakcache.Cache[string, HUD]) {
+	cache.Put("main", &HUD{})                                                // want `vanishing: nothing else holds this HUD, so the cache loses it`
+	NewHUD(bus)                                                              // want `vanishing: nothing holds the HUD that NewHUD subscribes and returns`
 	weakbus.Subscribe(bus, &HUD{}, (*HUD).OnScore)                           // want `vanishing: nothing else holds this HUD`
 	weakbus.SubscribeFunc(bus, new(weakbus.Scope), func(e Score) { log(e) }) // want `vanishing: nothing else holds this`
 	weakbus.SubscribeFunc(bus, bus.Scope(), func(e Score) { log(e) })
@@ -38,6 +55,13 @@ func vanishing(bus *weakbus.Bus) {
 	hud := &HUD{name: "vanishing"}
 	weakbus.Subscribe(bus, hud, (*HUD).OnScore) // want `vanishing: nothing uses hud`
 	run(bus)
+}
+
+type Game struct{ huds []HUD }
+
+func (g *Game) add(bus *weakbus.Bus) {
+	g.huds = append(g.huds, HUD{name: "another"})
+	weakbus.Subscribe(bus, &g.huds[len(g.huds)-1], (*HUD).OnScore) // want `vanishing: append moves g.huds`
 }
 
 func held(bus *weakbus.Bus) {
@@ -83,6 +107,25 @@ func retained(bus *weakbus.Bus, w *Window) {
 	weakbus.SubscribeFunc(bus, &w.subs, func(Score) { w.title = "" })
 	weakbus.TopicOf[Focused](bus).Retain() // want `retained: the retained Focused keeps a subscriber alive`
 	weakbus.TopicOf[Faded](bus).Retain()
+}
+
+type Key struct {
+	weakbus.Stopper
+	Code int
+}
+
+func byvalue(bus *weakbus.Bus) {
+	weakbus.Publish(bus, Key{Code: 1}) // want `byvalue: events of type Key`
+	weakbus.Publish(bus, &Key{Code: 1})
+}
+
+func copied(w *Window) {
+	{
+		subs := w.subs // want `copied: assignment copies lock value to subs`
+		_ = subs.Len()
+	}
+	subs := &w.subs
+	_ = subs.Len()
 }
 
 func silence(bus *weakbus.Bus) {

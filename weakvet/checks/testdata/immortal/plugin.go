@@ -17,7 +17,7 @@ func (p *Plugin) Load(host Host) {
 	})
 	Subscribe(host.Bus(), p, func(q *Plugin, e Saved) { q.seen = append(q.seen, e.Path) })
 	Subscribe(host.Bus(), p, (func(_ *Plugin, e Saved))(func(_ *Plugin, e Saved) { p.name = "" })) // want `captures p`
-	Subscribe(host.Bus(), p, debounce(func(_ *Plugin, e Saved) { p.name = "" }))                   // not seen
+	Subscribe(host.Bus(), p, debounce(func(_ *Plugin, e Saved) { p.name = "" }))                   // want `captures p`
 }
 
 func debounce(f func(*Plugin, Saved)) func(*Plugin, Saved) { return f }

@@ -79,8 +79,12 @@ func prepared(bus *weakbus.Bus) {
 	literal := HUD{name: "literal"}
 	weakbus.Subscribe(bus, &literal, (*HUD).OnScore) // want `nothing uses literal`
 	literal2 := HUD{name: "literal"}
-	weakbus.Subscribe(bus, &literal2, (*HUD).OnScore)
+	weakbus.Subscribe(bus, &literal2, (*HUD).OnScore) // want `nothing uses literal2`
 	literal2.points = 1
+	literal3 := HUD{name: "literal"}
+	weakbus.Subscribe(bus, &literal3, (*HUD).OnScore)
+	loop(bus)
+	literal3.points = 1
 }
 
 func inLoops(bus *weakbus.Bus) {
@@ -137,7 +141,7 @@ func named(bus *weakbus.Bus) (hud HUD) {
 
 func parameter(bus *weakbus.Bus, hud *HUD, value HUD) {
 	weakbus.Subscribe(bus, hud, (*HUD).OnScore)
-	weakbus.Subscribe(bus, &value, (*HUD).OnScore) // its own copy, but not certain to be meant so
+	weakbus.Subscribe(bus, &value, (*HUD).OnScore) // want `nothing uses value`
 }
 
 func scopes(bus *weakbus.Bus, g *Game) {
@@ -156,5 +160,5 @@ func scopes(bus *weakbus.Bus, g *Game) {
 	weakbus.SubscribeFunc(bus, &closed, func(Score) {})
 	loop(bus)
 	var captured weakbus.Scope
-	weakbus.SubscribeFunc(bus, &captured, func(Score) { captured.Close() })
+	weakbus.SubscribeFunc(bus, &captured, func(Score) { captured.Close() }) // want `nothing uses captured`
 }
