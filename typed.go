@@ -227,6 +227,10 @@ func boundLoop[E any](b *bound[E]) run[E] {
 //
 //go:noinline
 func publish[E any](t *core.Topic, event E) int {
+	if t == nil { // never: it makes the frame large, see Distance
+		var room core.Distance
+		room.Keep()
+	}
 	l := t.Head()
 	if l == nil && t.Quiet() {
 		return 0
@@ -240,7 +244,8 @@ func publish[E any](t *core.Topic, event E) int {
 			return 1
 		}
 	}
-	return deliver(t, l, event)
+	ran, _ := deliver(t, l, event)
+	return ran
 }
 
 // deliver calls the handlers in a list, where nothing is to be looked at between two calls. It does
@@ -248,13 +253,13 @@ func publish[E any](t *core.Topic, event E) int {
 // core.
 //
 //go:noinline
-func deliver[E any](t *core.Topic, l *core.List, event E) (ran int) {
+func deliver[E any](t *core.Topic, l *core.List, event E) (ran int, _ core.Registers) {
 	var s *core.Snapshot
 	k, n := 0, 0
 	if l.N == 1 {
 		c, clean := l.Single()
 		if run, ok := c.Run.(run[E]); ok && run(c, nil, clean, 0, 1, event) == 1 {
-			return 1
+			return 1, core.Registers{}
 		}
 	} else if s = l.Snapshot(); s != nil {
 		for k, n = 0, 0; k < len(s.Segments); k, n = k+1, 0 {
@@ -267,10 +272,11 @@ func deliver[E any](t *core.Topic, l *core.List, event E) (ran int) {
 			}
 		}
 		if k == len(s.Segments) && s.Fresh(l) {
-			return ran
+			return ran, core.Registers{}
 		}
 	}
-	return ran + far(&core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}, event)
+	ran += far(&core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}, event)
+	return ran, core.Registers{}
 }
 
 // far publishes an event, or does what is left of a publish, where more is to be looked at than the
@@ -286,7 +292,8 @@ func far[E any](j *core.Job, event E) (ran int) {
 		if n, simple := j.Legs(); simple {
 			for i := range n {
 				leg := j.Leg(i)
-				ran += deliver(leg.Topic, leg.List, event)
+				n, _ := deliver(leg.Topic, leg.List, event)
+				ran += n
 			}
 			return ran
 		}

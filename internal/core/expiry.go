@@ -65,7 +65,7 @@ type ties struct {
 var strays ties
 
 // Sweep does what is due after a collection.
-func (t *ties) Sweep() { go t.sweepStrays() }
+func (t *ties) Sweep() { sweep.Call(t.sweepStrays) }
 
 func (t *ties) sweepStrays() {
 	defer func() {
@@ -187,18 +187,18 @@ func (b *Bus) arm() {
 }
 
 // Sweep sweeps the bus. If the collection took it, the scopes and contexts of others may still have
-// something of it. What may call code of users has a goroutine of its own, which may end or block.
+// something of it.
 func (s busSweep) Sweep() {
 	b := s.bus.Value()
 	switch {
 	case b == nil && s.ties.callsOut():
 		s.ties.gone.Store(true)
-		go s.ties.prune()
+		sweep.Call(s.ties.prune)
 	case b == nil:
 		s.ties.gone.Store(true)
 		s.ties.prune()
 	case b.observed() || s.ties.callsOut():
-		go b.sweep()
+		sweep.Call(b.sweep)
 	default:
 		b.sweep()
 	}
@@ -207,8 +207,8 @@ func (s busSweep) Sweep() {
 // sweep removes the subscribers that were collected, and arms the next sweep if any remain.
 func (b *Bus) sweep() {
 	defer b.rearm() // also when a hook ends the goroutine
-	finish(b.topics.Load().all, func(m any) { m.(*member).topic.prune() })
 	b.Own.sweep()
+	finish(b.topics.Load().all, func(m any) { m.(*member).topic.prune() })
 	b.ties.prune()
 }
 

@@ -24,6 +24,9 @@ func (t *Topic) Retain(typ *Type) {
 	}
 	t.kept.Store(&retained{place: typ.do(NewPlace, nil, nil)})
 	t.remode()
+	if t.Bus != nil && t.Branch != nil { // its key may be an object that dies
+		t.Bus.arm()
+	}
 }
 
 // Look calls look with the place of the retained event, if there is one, under its mutex.

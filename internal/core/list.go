@@ -278,11 +278,16 @@ func (t *Topic) prune() (live int) {
 	if l == nil {
 		return 0
 	}
-	l.each(func(e *Entry) {
-		if e.Examine() {
-			live++
+	for k, c := range l.chunks {
+		if t.head.Load() == nil {
+			return 0 // all have ended meanwhile
 		}
-	})
+		for _, e := range c.Slots[:l.upTo(k)] {
+			if e.Examine() {
+				live++
+			}
+		}
+	}
 	t.compact()
 	return live
 }

@@ -51,8 +51,9 @@ func (s *Scope) shut() (cancelled, ended []*Entry) {
 			ended = append(ended, e)
 		}
 		e.kind.ledger.raise()
-		s.remember(e)
+		s.noteCalls(e)
 	}
+	s.lookAtCalls()
 	s.items, s.closed = nil, true
 	return cancelled, ended
 }
@@ -138,9 +139,10 @@ func (s *Scope) prune() {
 		if it.entry.needed() {
 			kept = append(kept, it)
 		} else {
-			s.remember(it.entry)
+			s.noteCalls(it.entry)
 		}
 	}
+	s.lookAtCalls()
 	clear(s.items[len(kept):])
 	s.items = kept
 	if cap(kept) > 4*len(kept)+4 {
@@ -184,25 +186,24 @@ func (s *Scope) pruneFor(t *ties) bool {
 	return false
 }
 
-// remember notes the calls in progress of a topic where e ended, if there are any. The caller holds
-// mu.
-func (s *Scope) remember(e *Entry) {
+// noteCalls notes that calls of e, which has ended, may be in progress. lookAtCalls forgets it where they
+// are not. The caller holds mu.
+func (s *Scope) noteCalls(e *Entry) {
 	calls := e.kind.ledger.calls.Load()
-	if calls == nil {
-		return
+	if n := len(s.past); calls != nil && (n == 0 || s.past[n-1].calls != calls || s.past[n-1].moment != 0) {
+		s.past = append(s.past, pastCall{calls: calls})
 	}
-	moment := calls.Moment()
-	if calls.Over(moment) {
-		return
+}
+
+// lookAtCalls forgets the topics that have no calls in progress which began before an entry ended. The
+// caller holds mu.
+func (s *Scope) lookAtCalls() {
+	for i := range s.past {
+		if p := &s.past[i]; p.moment == 0 {
+			p.moment = p.calls.Moment()
+		}
 	}
-	if n := len(s.past); n > 0 && s.past[n-1].calls == calls {
-		s.past[n-1].moment = moment
-		return
-	}
-	if n := len(s.past); n >= 8 && n&(n-1) == 0 { // now and then
-		s.past = slices.DeleteFunc(s.past, pastCall.over)
-	}
-	s.past = append(s.past, pastCall{calls, moment})
+	s.past = slices.DeleteFunc(s.past, pastCall.over)
 }
 
 func (p pastCall) over() bool { return p.calls.Over(p.moment) }

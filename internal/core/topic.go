@@ -289,7 +289,7 @@ func (t *Topic) shut(forGood bool) (ended []*Entry) {
 // expire ends the subscriptions of a sub-topic whose object was collected, and lets go of the event
 // that it retains.
 func (t *Topic) expire() {
-	t.Forget()
+	t.kept.Store(nil)
 	if l := t.head.Load(); l != nil {
 		l.each(func(e *Entry) {
 			if x := e.kind.extra; x != nil {
