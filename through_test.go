@@ -402,7 +402,7 @@ func TestWait_SeesWhatComesWhileAMailboxGoesToRest(t *testing.T) {
 					runtime.Gosched()
 				}
 			}
-			for range i % 50 { // the goroutine is somewhere on its way to rest
+			for range i % 5_000 { // the goroutine is somewhere on its way to rest
 				_ = handled.Load()
 			}
 			weakbus.Publish(bus, note{2})
