@@ -148,7 +148,7 @@ func (b *Bus) Close(ctx context.Context, limit string) error {
 	if b.Wait(ctx) == nil {
 		return nil
 	}
-	lost, boxes := b.running.abandon()
+	lost, boxes := b.running.abandon(b)
 	if boxes == 0 {
 		return nil
 	}
@@ -316,13 +316,13 @@ func (r *runners) wait(ctx context.Context) error {
 	}
 }
 
-// abandon drops what the mailboxes of a closed bus have left, and returns how much that was.
-func (r *runners) abandon() (lost, boxes int) {
+// abandon drops what the mailboxes have left of a closed bus, and returns how much that was.
+func (r *runners) abandon(bus *Bus) (lost, boxes int) {
 	r.mu.Lock()
 	left := slices.Collect(maps.Keys(r.boxes))
 	r.mu.Unlock()
 	for _, box := range left { // outside mu, which comes after that of a mailbox
-		lost += box.abandon()
+		lost += box.abandon(bus)
 	}
 	return lost, len(left)
 }

@@ -17,7 +17,8 @@ type Guard struct {
 	via    Executor // nil without Via
 	lane   *lane    // in a mailbox; nil without Async and Through
 	gate   *gate    // nil without Replay and CatchUp
-	pace   *pace    // nil without Coalesce, Debounce and Throttle
+	pace   *pace    // nil without Debounce and Throttle
+	latest *latest  // nil without Coalesce
 	once   bool
 	spent  atomic.Bool // Once has run after the bus was closed
 
@@ -65,24 +66,42 @@ func (g *Guard) publish(t *Topic, e *Entry, recv any, ctx context.Context, h *Ha
 			return false, nil // refused, or ended while the filter ran
 		}
 	}
+	if g.pace == nil {
+		return g.hand(t, e, recv, ctx, h, g.stamp())
+	}
+	if !g.accepts(e.state.Load()) {
+		return false, nil
+	}
+	return g.pace.put(t, g, e, recv, ctx, h)
+}
+
+// accepts reports whether an event that comes in state w is for the subscriber, now or later.
+func (g *Guard) accepts(w uint32) bool {
+	return w == 0 || g.gate != nil && w&finalMask == 0 && (g.gate.catchUp || w == catchingUp)
+}
+
+// hand has the handler called: at once, by the executor or through the mailbox. seq is the place of the
+// event in the order of publishing.
+func (g *Guard) hand(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand, seq uint64) (ran bool, err error) {
 	switch {
-	case g.lane == nil && g.pace == nil:
-	case !e.Active() && (g.gate == nil || !g.gate.catchUp):
-		return false, nil
-	case g.pace != nil:
-		return g.pace.put(t, g, e, recv, ctx, h)
-	default:
+	case g.lane != nil:
+		if !g.accepts(e.state.Load()) {
+			return false, nil
+		}
+		if g.latest != nil {
+			return g.latest.put(t, g, e, recv, ctx, h, seq)
+		}
 		return g.lane.put(t, recv, ctx, h) // in order; its gate comes behind it
-	}
-	seq := g.stamp()
-	if !e.Active() && (g.gate == nil || !g.gate.hold(e, h, false, seq)) {
+	case !e.Active() && (g.gate == nil || !g.gate.hold(e, h, false, seq)):
 		return false, nil
-	}
-	if g.via != nil {
+	case g.latest != nil:
+		return g.latest.put(t, g, e, recv, ctx, h, seq)
+	case g.via != nil:
 		g.via(g.task(e, letter{event: h.keep(), ctx: lasting(ctx), seq: seq}))
 		return true, nil
+	default:
+		return g.perform(t, e, recv, ctx, h, 0)
 	}
-	return g.perform(t, e, recv, ctx, h, 0)
 }
 
 // perform calls the handler of a subscription in state from.
@@ -120,7 +139,7 @@ type letter struct {
 	ctx   context.Context
 	seq   uint64 // the order of publishing; 0 without a gate
 	raw   bool   // the filter has not seen it
-	post  bool   // it goes into the mailbox
+	post  bool   // it goes to the executor, or into the mailbox
 }
 
 // task returns what Via hands to the executor.
@@ -145,7 +164,7 @@ func (l letter) deliver() { l.event(&Job{letter: &l}) }
 func (l *letter) attempt(h *Hand) {
 	g, e, t := l.guard, l.entry, l.topic
 	if l.post {
-		_, _ = g.lane.put(t, l.recv, l.ctx, h)
+		_, _ = g.hand(t, e, l.recv, l.ctx, h, l.seq) // an error can only be that of ctx, which has no end
 		return
 	}
 	if calls := e.kind.ledger.calls.Load(); calls != nil { // before the state is looked at; see CloseWait
@@ -215,6 +234,9 @@ func (g *Guard) ended(e *Entry, cause State) (busy bool) {
 	}
 	if g.pace != nil {
 		g.pace.stop(cause)
+	}
+	if g.latest != nil && !busy {
+		g.latest.stop()
 	}
 	if g.gate != nil && !busy {
 		g.gate.clear()

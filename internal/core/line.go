@@ -55,6 +55,7 @@ type lane struct {
 
 	// Of a mailbox: who it is for.
 	box     *Box
+	home    *home // guarded by mu
 	guard   *Guard
 	entry   *Entry
 	dropped int         // of its events, or for them
@@ -82,8 +83,11 @@ func (q *line) push(l *lane) {
 func (l *lane) drop(n int) {
 	l.in.drop(n)
 	l.line.n -= n
-	if n > 0 && l.guard != nil && l.guard.pace != nil && l.guard.pace.coalesces() {
-		l.guard.pace.take() // the event whose place that was
+	if n > 0 && l.guard != nil && l.guard.latest != nil {
+		l.guard.latest.take() // the event whose token that was
+	}
+	if n > 0 && l.home != nil && l.line.only == nil {
+		l.home.n -= n
 	}
 }
 

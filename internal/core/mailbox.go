@@ -16,7 +16,7 @@ type Box struct {
 	running bool          // guarded by mu, as all below
 	current *lane         // whose event is being delivered
 	woken   []*lane       // whose gates are to be looked at
-	homes   []*Bus        // those that wait for the goroutine when they are closed
+	homes   []*home       // the buses that it has something of
 	idle    chan struct{} // closed when it is at rest; nil while nobody waits
 
 	job    Job // of the consumer, for what it delivers now
@@ -32,7 +32,19 @@ func NewBox(capacity int, overflow Overflow) *Box {
 
 // lane returns a lane of the box for a subscription.
 func (b *Box) lane(g *Guard, e *Entry, typ *Type) *lane {
-	return &lane{line: &b.line, in: newSide(typ), out: newSide(typ), event: typ.Event, box: b, guard: g, entry: e}
+	l := &lane{line: &b.line, event: typ.Event, box: b, guard: g, entry: e}
+	if g.latest != nil {
+		l.in, l.out = &Side{Store: tokens{}}, &Side{Store: tokens{}}
+	} else {
+		l.in, l.out = newSide(typ), newSide(typ)
+	}
+	return l
+}
+
+// home is a bus that a mailbox has something of. The bus waits for that when it is closed.
+type home struct {
+	bus *Bus
+	n   int // events and gates, with the one under way; not kept where there is one lane
 }
 
 // put puts an event into the mailbox, and reports whether it will be delivered. recv is kept alive
@@ -43,14 +55,18 @@ func (l *lane) put(t *Topic, recv any, ctx context.Context, h *Hand) (accepted b
 	b.mu.Lock()
 	accepted, lost, err := b.makeRoom(l, t, ctx)
 	if accepted {
-		h.Do(Push, l.in, noteOf(lasting(ctx), l.guard.stamp()), nil)
+		if l.guard.latest != nil {
+			l.in.Put(nil)
+		} else {
+			h.Do(Push, l.in, noteOf(lasting(ctx), l.guard.stamp()), nil)
+		}
 		b.push(l)
-		b.start(t)
+		b.start(l, t)
 	}
 	b.pass()
 	lost.total = b.dropped
 	b.mu.Unlock()
-	lost.report(t)
+	lost.report()
 	return accepted, err
 }
 
@@ -80,13 +96,13 @@ func (s *losses) add(l *lane, n int) {
 	}
 }
 
-func (s *losses) report(t *Topic) {
+func (s *losses) report() {
 	if s.n == 0 {
 		return
 	}
-	t.dropped(s.lane, s.n, s.total)
+	s.lane.report(s.n, s.total)
 	for _, m := range s.more {
-		t.dropped(m.lane, m.n, s.total)
+		m.lane.report(m.n, s.total)
 	}
 }
 
@@ -123,16 +139,41 @@ func (b *Box) makeRoom(l *lane, t *Topic, ctx context.Context) (accepted bool, l
 	return !b.over && !l.gone, lost, nil
 }
 
-// start makes sure that a goroutine is under way. The caller holds mu.
-func (b *Box) start(t *Topic) {
-	if t.Bus != nil && !slices.Contains(b.homes, t.Bus) {
-		b.homes = append(b.homes, t.Bus)
-		t.Bus.running.add(b)
+// start counts something for a lane, and makes sure that a goroutine is under way. The caller holds mu.
+func (b *Box) start(l *lane, t *Topic) {
+	if t.Bus != nil {
+		if l.home == nil || l.home.n == 0 {
+			l.home = b.homeOf(t.Bus)
+		}
+		l.home.n++
 	}
 	if !b.running {
 		b.running = true
 		go b.run()
 	}
+}
+
+// homeOf returns the home for a bus. The caller holds mu.
+func (b *Box) homeOf(bus *Bus) *home {
+	for _, x := range b.homes {
+		if x.bus == bus {
+			return x
+		}
+	}
+	x := &home{bus: bus}
+	b.homes = append(b.homes, x)
+	bus.running.add(b)
+	return x
+}
+
+// leave tells buses that the mailbox has nothing of theirs any more. The caller holds mu.
+func (b *Box) leave() {
+	b.homes = slices.DeleteFunc(b.homes, func(x *home) bool {
+		if x.n == 0 {
+			x.bus.running.remove(b)
+		}
+		return x.n == 0
+	})
 }
 
 // wake has the gate of a lane looked at, after a pause.
@@ -142,8 +183,8 @@ func (l *lane) wake(t *Topic) {
 	defer b.mu.Unlock()
 	if !slices.Contains(b.woken, l) {
 		b.woken = append(b.woken, l)
+		b.start(l, t)
 	}
-	b.start(t)
 }
 
 // run delivers until the mailbox is at rest.
@@ -219,8 +260,12 @@ func (l *lane) next() (from *Side, more bool) {
 	b.lent = 0
 	b.started.Store(0)
 	switch {
+	case l.in.n == 0 && len(b.woken) == 0 && l.last():
+		b.mu.Unlock()
+		l.entry.kind.extra.letGo()
+		return nil, true
 	case l.in.n == 0 && len(b.woken) == 0:
-		b.rest(l)
+		b.rest()
 		return nil, false
 	case l.in.n == 0:
 		b.woken = nil
@@ -272,11 +317,15 @@ func (b *Box) one() bool {
 func (b *Box) pick() (l *lane, m letter, from *Side) {
 	b.mu.Lock()
 	past := b.current
+	if past != nil && past.home != nil {
+		past.home.n--
+	}
 	if past.last() {
 		b.mu.Unlock()
 		past.entry.kind.extra.letGo()
 		b.mu.Lock()
 	}
+	b.leave()
 	switch {
 	case len(b.woken) > 0:
 		l, b.woken = b.woken[0], b.woken[1:]
@@ -285,6 +334,9 @@ func (b *Box) pick() (l *lane, m letter, from *Side) {
 		l = b.first()
 		if missed, ok := l.guard.missed(l.entry); ok {
 			m = missed
+			if l.home != nil {
+				l.home.n++
+			}
 			break
 		}
 		b.in.Pop()
@@ -293,7 +345,7 @@ func (b *Box) pick() (l *lane, m letter, from *Side) {
 	}
 	b.current = l
 	if l == nil {
-		b.rest(past)
+		b.rest()
 		return nil, m, nil
 	}
 	if from == nil {
@@ -302,22 +354,18 @@ func (b *Box) pick() (l *lane, m letter, from *Side) {
 	return l, m, from
 }
 
-// rest ends the goroutine; past is the lane that it delivered to. It unlocks mu.
-func (b *Box) rest(past *lane) {
+// rest ends the goroutine. It unlocks mu, and not before the buses know: one that hears of an event in
+// between would have the mailbox forgotten while it is at work.
+func (b *Box) rest() {
+	defer b.mu.Unlock()
 	b.running = false
-	homes := b.homes
-	b.homes = nil
+	for _, x := range b.homes {
+		x.n = 0
+	}
+	b.leave()
 	if b.idle != nil {
 		close(b.idle)
 		b.idle = nil
-	}
-	last := past.last()
-	b.mu.Unlock()
-	if last {
-		past.entry.kind.extra.letGo()
-	}
-	for _, bus := range homes {
-		bus.running.remove(b)
 	}
 }
 
@@ -336,13 +384,13 @@ func (l *lane) last() bool {
 func (l *lane) deliver(t *Topic, recv any, m letter, from *Side) {
 	b := l.box
 	wanted := recv != nil && t != nil && !l.discard.Load()
-	if p := l.guard.pace; from != nil && (!wanted || p != nil && p.coalesces()) {
+	if p := l.guard.latest; from != nil && (!wanted || p != nil) {
 		from.take(Take, nil)
 		if from == l.in {
 			b.pass()
 			b.mu.Unlock()
 		}
-		if from = nil; wanted { // it kept the place of the latest
+		if from = nil; wanted { // it was a token
 			m, wanted = p.take()
 		}
 	}
@@ -380,8 +428,8 @@ func (l *lane) end(cause State) (busy bool) {
 	return busy
 }
 
-// abandon drops what waits for subscriptions that are closed, and returns how much that was.
-func (b *Box) abandon() (lost int) {
+// abandon drops what waits for subscriptions of a closed bus, and returns how much that was.
+func (b *Box) abandon(bus *Bus) (lost int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if l := b.only; l != nil {
@@ -392,7 +440,7 @@ func (b *Box) abandon() (lost int) {
 		return lost
 	}
 	for i := range b.in.Len() {
-		if l := b.in.At(i); l.gone && !l.discard.Swap(true) {
+		if l := b.in.At(i); l.gone && l.home != nil && l.home.bus == bus && !l.discard.Swap(true) {
 			lost += l.in.n
 			l.drop(l.in.n)
 		}

@@ -9,12 +9,10 @@ import (
 // pace has a subscription called less often than events are published: it keeps the latest event,
 // until the time for its call has come.
 type pace struct {
-	debounce, throttle time.Duration // at most one; neither: Coalesce
+	debounce, throttle time.Duration // one of them
 
 	mu       sync.Mutex
-	pending  Parcel // nil: none
-	ctx      context.Context
-	seq      uint64
+	pending  pending
 	replaced int
 	resting  bool // of Throttle: the time after a call
 	timer    *time.Timer
@@ -22,9 +20,23 @@ type pace struct {
 	over     bool
 }
 
+// pending is an event that a later one may replace.
+type pending struct {
+	event Parcel // nil: none
+	ctx   context.Context
+	seq   uint64
+}
+
+// take takes the event, for a call that begins.
+func (p *pending) take() (l letter, ok bool) {
+	l = letter{event: p.event, ctx: p.ctx, seq: p.seq}
+	*p = pending{}
+	return l, l.event != nil
+}
+
 // put takes an event, and reports whether it, or a later one in its place, will be delivered.
 func (p *pace) put(t *Topic, g *Guard, e *Entry, recv any, ctx context.Context, h *Hand) (ran bool, err error) {
-	event, seq := h.keep(), g.stamp()
+	next := pending{h.keep(), lasting(ctx), g.stamp()}
 	p.mu.Lock()
 	if p.over {
 		p.mu.Unlock()
@@ -34,26 +46,16 @@ func (p *pace) put(t *Topic, g *Guard, e *Entry, recv any, ctx context.Context, 
 		p.resting = true
 		p.start(g, e, p.throttle)
 		p.mu.Unlock()
-		return g.hand(t, e, recv, ctx, h, seq)
+		return g.hand(t, e, recv, ctx, h, next.seq)
 	}
-	first := p.pending == nil
-	if !first {
+	defer p.mu.Unlock()
+	if p.pending.event != nil {
 		p.replaced++
 	}
-	p.pending, p.ctx, p.seq = event, lasting(ctx), seq
-	switch {
-	case p.debounce > 0:
+	p.pending = next
+	if p.debounce > 0 { // the timer of Throttle is running
 		p.start(g, e, p.debounce)
-	case p.throttle > 0: // the timer is running
-	case first:
-		p.mu.Unlock()
-		ran, err = g.token(t, e, recv, ctx, h)
-		if !ran {
-			p.take()
-		}
-		return ran, err
 	}
-	p.mu.Unlock()
 	return true, nil
 }
 
@@ -74,7 +76,7 @@ func (p *pace) fire(g *Guard, e *Entry, due int) {
 		p.mu.Unlock()
 		return
 	}
-	l, ok := p.takeLocked()
+	l, ok := p.pending.take()
 	if p.throttle > 0 {
 		if p.resting = ok; ok {
 			p.start(g, e, p.throttle)
@@ -89,29 +91,11 @@ func (p *pace) fire(g *Guard, e *Entry, due int) {
 	case recv == nil:
 		e.Gone()
 	case t == nil:
-	case g.via != nil:
-		g.via(g.task(e, l))
 	default:
 		l.guard, l.entry, l.topic, l.recv = g, e, t, recv
-		l.post = g.lane != nil
+		l.post = g.via != nil || g.lane != nil
 		l.deliver()
 	}
-}
-
-// coalesces reports whether an event waits for nothing but its turn.
-func (p *pace) coalesces() bool { return p.debounce == 0 && p.throttle == 0 }
-
-// take takes the pending event, for a call that begins.
-func (p *pace) take() (l letter, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.takeLocked()
-}
-
-func (p *pace) takeLocked() (l letter, ok bool) {
-	l = letter{event: p.pending, ctx: p.ctx, seq: p.seq}
-	p.pending, p.ctx = nil, nil
-	return l, l.event != nil
 }
 
 // stop lets go of what is pending. The timer is stopped, unless a collection is the cause: then this
@@ -119,45 +103,79 @@ func (p *pace) takeLocked() (l letter, ok bool) {
 func (p *pace) stop(cause State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.over, p.pending, p.ctx = true, nil, nil
+	p.over, p.pending = true, pending{}
 	if p.timer != nil && cause != Collected {
 		p.timer.Stop()
 	}
 }
 
-func (p *pace) stats(waiting int) (replaced, all int) {
+// stats returns how many events were replaced, and how many wait for their time.
+func (p *pace) stats() (replaced, waiting int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pending != nil && (p.debounce > 0 || p.throttle > 0) {
-		waiting++
+	if p.pending.event != nil {
+		waiting = 1
 	}
 	return p.replaced, waiting
 }
 
-// hand has the handler called as if there were no pace: at once, by the executor or through the
-// mailbox.
-func (g *Guard) hand(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand, seq uint64) (ran bool, err error) {
-	switch {
-	case g.lane != nil:
-		return g.lane.put(t, recv, ctx, h)
-	case g.via != nil:
-		g.via(g.task(e, letter{event: h.keep(), ctx: lasting(ctx), seq: seq}))
-		return true, nil
-	default:
-		return g.perform(t, e, recv, ctx, h, 0)
-	}
+// latest has a newer event take the place of one whose call has not begun. What goes into the mailbox, or
+// to the executor, is a token: it stands for the event that is the latest when its turn comes.
+type latest struct {
+	mu       sync.Mutex // comes after that of a mailbox
+	pending  pending
+	replaced int
 }
 
-// token keeps a place in the mailbox, or with the executor, for the event that is the latest when
-// its turn comes.
-func (g *Guard) token(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand) (ran bool, err error) {
+// put takes an event, and reports whether it, or a later one in its place, will be delivered.
+func (p *latest) put(t *Topic, g *Guard, e *Entry, recv any, ctx context.Context, h *Hand, seq uint64) (ran bool, err error) {
+	if p.replace(pending{h.keep(), lasting(ctx), seq}) {
+		return true, nil
+	}
 	if g.lane != nil {
-		return g.lane.put(t, recv, ctx, h)
+		if ran, err = g.lane.put(t, recv, ctx, h); !ran {
+			p.take()
+		}
+		return ran, err
 	}
 	g.via(func() {
-		if l, ok := g.pace.take(); ok {
+		if l, ok := p.take(); ok {
 			g.task(e, l)()
 		}
 	})
 	return true, nil
 }
+
+// replace stores an event, and reports whether there was one, whose token will do for this one too.
+func (p *latest) replace(next pending) (replaced bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pending.event != nil {
+		p.replaced++
+		replaced = true
+	}
+	p.pending = next
+	return replaced
+}
+
+// take takes the event, for a call that begins.
+func (p *latest) take() (l letter, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pending.take()
+}
+
+// stop lets go of the event.
+func (p *latest) stop() { p.take() }
+
+func (p *latest) stats() (replaced int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.replaced
+}
+
+// tokens is the Store of a mailbox's lane for tokens, which have no event.
+type tokens struct{}
+
+// Do has nothing to do.
+func (tokens) Do(StoreOp, int, *Job) {}

@@ -112,8 +112,12 @@ func (t *Topic) entryStats(c *Chunk, i int, e *Entry) SubscriptionStats {
 		}
 		l.line.mu.Unlock()
 	}
+	if g.latest != nil {
+		st.Replaced = g.latest.stats()
+	}
 	if g.pace != nil {
-		st.Replaced, st.Waiting = g.pace.stats(st.Waiting)
+		replaced, waiting := g.pace.stats()
+		st.Replaced, st.Waiting = st.Replaced+replaced, st.Waiting+waiting
 	}
 	return st
 }

@@ -136,8 +136,11 @@ func (o *Options) guard(d *Draft, e *Entry) *Guard {
 	if o.Replay || o.CatchUp {
 		g.gate = &gate{catchUp: o.CatchUp}
 	}
-	if o.Coalesce || o.Debounce > 0 || o.Throttle > 0 {
+	if o.Debounce > 0 || o.Throttle > 0 {
 		g.pace = &pace{debounce: o.Debounce, throttle: o.Throttle}
+	}
+	if o.Coalesce {
+		g.latest = &latest{}
 	}
 	switch {
 	case o.Box != nil:

@@ -616,16 +616,15 @@ func (b *Bus) failed(err error, returned bool) {
 	}
 }
 
-// dropped reports what a mailbox has dropped.
-func (t *Topic) dropped(l *lane, n, total int) {
-	t.countDropped(n)
-	if !t.Bus.observed() {
+// report reports what a mailbox has dropped of a lane: to the bus of its subscription, which need not be
+// the one that was published to.
+func (l *lane) report(n, total int) {
+	t := l.guard.topic.Value()
+	if t == nil || !t.Bus.observed() {
 		return
 	}
+	t.countDropped(n)
 	info := t.describe(l.entry)
-	if home := l.entry.kind.ledger.topic.Value(); home != nil {
-		info = home.describe(l.entry)
-	}
 	t.Bus.tellDrop(Dropped{Event: l.event, Subscription: &info, Count: n, Total: total})
 }
 
