@@ -17,20 +17,19 @@ type Source[E any] interface {
 // E. If E is an interface, it goes to the topic of the event's dynamic type, and a nil event to
 // nobody. Publish returns how many handlers ran. On a closed bus that is none.
 func Publish[E any, S Source[E]](src S, event E) int {
-	if b, ok := any(src).(*Bus); ok {
-		if b == nil {
-			nilSource("Publish")
-		}
-		return publishTo(&b.core, event)
+	b, t := sourceOf("Publish", src)
+	if b != nil {
+		return publishTo(b, event)
 	}
-	return publish(topicAlone("Publish", src), event)
+	n, _ := publish(t, nil, event)
+	return n
 }
 
 // PublishContext publishes event to src, as Topic.PublishContext does; to a bus, it goes to the
 // topic of type E.
 func PublishContext[E any, S Source[E]](ctx context.Context, src S, event E) (int, error) {
 	checkContext("PublishContext", ctx)
-	return publishContext(ctx, topicOf[E]("PublishContext", src), event)
+	return publishContext(ctx, topicOf[E]("PublishContext", src, nil), event)
 }
 
 func nilSource(function string) {

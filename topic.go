@@ -26,8 +26,12 @@ func TopicOf[E any](b *Bus) *Topic[E] {
 	if b == nil {
 		core.Misuse("TopicOf", "nil *Bus; make one with New")
 	}
-	topicIn[E](&b.core)
-	return (*Topic[E])(find[E](&b.core))
+	for _, x := range b.core.Few() {
+		if f, ok := x.(*face[E]); ok {
+			return (*Topic[E])(f)
+		}
+	}
+	return (*Topic[E])(b.core.FindOrAdd(typeOf[E](), false).(*face[E]))
 }
 
 // Publish calls the handler of each live subscription with event, on this goroutine, and
@@ -47,7 +51,8 @@ func (t *Topic[E]) Publish(event E) int {
 	if t == nil {
 		nilTopic()
 	}
-	return publish(&t.core, event)
+	n, _ := publish(&t.core, nil, event)
+	return n
 }
 
 // PublishContext is Publish for handlers that take a context or return an error. It hands ctx
@@ -188,14 +193,20 @@ func update[E any](t *core.Topic, change func(last E, ok bool) E) int {
 	return j.Ran
 }
 
-// topicAlone returns the topic of a source that is no bus. It asks for a method, and not for the type of
-// the topic: that would have each use of a bus carry the type, with the table of its methods.
-func topicAlone(function string, src any) *core.Topic {
+// sourceOf returns the bus or the topic of a source. For a topic it asks for a method, and not for its type:
+// that would have each use of a bus carry the type, with the table of its methods.
+func sourceOf(function string, src any) (*core.Bus, *core.Topic) {
+	if b, ok := src.(*Bus); ok {
+		if b == nil {
+			nilSource(function)
+		}
+		return &b.core, nil
+	}
 	t := src.(interface{ source() *core.Topic }).source()
 	if t == nil {
 		nilSource(function)
 	}
-	return t
+	return nil, t
 }
 
 func (t *Topic[E]) source() *core.Topic {

@@ -64,6 +64,13 @@ const shortChunk = 7
 //go:noinline
 func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 	return &core.Ops{
+		One: func(c *core.Chunk, event E) bool {
+			recv, _, _, _, ok := up(c.Slots[0], nil)
+			if ok = ok && c.Slots[0].Active(); ok {
+				c.Handlers[0].(func(P, E))(recv, event)
+			}
+			return ok
+		},
 		Run: run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
 			i := from
 			for ; w == nil && i+4 <= to; i += 4 {
@@ -97,9 +104,9 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 			return i - from
 		}),
 		Upgrade: func(s *core.Snapshot, c *core.Chunk, n int) {
-			var calls []call[P, E]
+			var all []call[P, E]
 			if n > shortChunk && !held {
-				calls = make([]call[P, E], 0, n)
+				all = make([]call[P, E], 0, n)
 			}
 			for i := range n {
 				recv, _, _, _, ok := up(c.Slots[i], nil)
@@ -109,8 +116,8 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 				}
 				var one func(E)
 				switch {
-				case calls != nil:
-					calls = append(calls, call[P, E]{recv, handle})
+				case all != nil:
+					all = append(all, call[P, E]{recv, handle})
 					continue
 				case !ok:
 					continue
@@ -126,143 +133,117 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 				if b, ok := s.Gathering().(*bound[E]); ok {
 					b.calls = append(b.calls, one)
 					s.Extend(c, i, nil, nil)
-				} else {
-					b := &bound[E]{[]func(E){one}}
-					s.Extend(c, i, b, boundLoop(b))
+					continue
 				}
+				b := &bound[E]{[]func(E){one}}
+				s.Extend(c, i, b, run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) (called int) {
+					epoch, calls := c.Epoch, b.calls[from:to]
+					// Eight to a turn, for the sake of the processor's branch history: each jump back takes
+					// a place there that the handlers' targets, which have to be guessed from it, then lack.
+					for ; w == nil && len(calls) >= 8; calls = calls[8:] {
+						if atomic.LoadUint64(epoch) != clean {
+							return called
+						}
+						calls[0](event)
+						if atomic.LoadUint64(epoch) != clean {
+							return called + 1
+						}
+						calls[1](event)
+						if atomic.LoadUint64(epoch) != clean {
+							return called + 2
+						}
+						calls[2](event)
+						if atomic.LoadUint64(epoch) != clean {
+							return called + 3
+						}
+						calls[3](event)
+						if atomic.LoadUint64(epoch) != clean {
+							return called + 4
+						}
+						calls[4](event)
+						if atomic.LoadUint64(epoch) != clean {
+							return called + 5
+						}
+						calls[5](event)
+						if atomic.LoadUint64(epoch) != clean {
+							return called + 6
+						}
+						calls[6](event)
+						if atomic.LoadUint64(epoch) != clean {
+							return called + 7
+						}
+						calls[7](event)
+						called += 8
+					}
+					for i := 0; i < len(calls) && atomic.LoadUint64(epoch) == clean && (w == nil || w.Begin(from+called)); i++ {
+						calls[i](event)
+						w.End()
+						called++
+					}
+					return called
+				}))
 			}
-			if calls != nil {
-				s.Add(c, n, strongLoop(calls))
+			if all == nil {
+				return
 			}
+			s.Add(c, n, run[E](func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) (called int) {
+				epoch, calls := c.Epoch, all[from:to]
+				for ; w == nil && len(calls) >= 4; calls = calls[4:] {
+					if atomic.LoadUint64(epoch) != clean {
+						return called
+					}
+					calls[0].handle(calls[0].recv, event)
+					if atomic.LoadUint64(epoch) != clean {
+						return called + 1
+					}
+					calls[1].handle(calls[1].recv, event)
+					if atomic.LoadUint64(epoch) != clean {
+						return called + 2
+					}
+					calls[2].handle(calls[2].recv, event)
+					if atomic.LoadUint64(epoch) != clean {
+						return called + 3
+					}
+					calls[3].handle(calls[3].recv, event)
+					called += 4
+				}
+				for i := 0; i < len(calls) && atomic.LoadUint64(epoch) == clean && (w == nil || w.Begin(from+called)); i++ {
+					calls[i].handle(calls[i].recv, event)
+					w.End()
+					called++
+				}
+				return called
+			}))
 		},
 	}
 }
 
-// strongLoop returns the loop over a segment of one type of receivers.
+// publish publishes event to t, or if l is given to the subscribers in that list of t, between whose calls
+// there is nothing to look at. It does the usual cases: one subscriber, and a snapshot that is up to date.
+// All else it leaves to the core.
+//
+// It is kept out of line, so that nothing of the list or the snapshot stays in a frame of the caller, where
+// a collection would find it.
 //
 //go:noinline
-func strongLoop[P, E any](all []call[P, E]) run[E] {
-	return func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
-		epoch, i := c.Epoch, from
-		for ; w == nil && i+4 <= to; i += 4 {
-			c := all[i : i+4 : i+4]
-			if atomic.LoadUint64(epoch) != clean {
-				return i - from
-			}
-			c[0].handle(c[0].recv, event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 1 - from
-			}
-			c[1].handle(c[1].recv, event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 2 - from
-			}
-			c[2].handle(c[2].recv, event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 3 - from
-			}
-			c[3].handle(c[3].recv, event)
+func publish[E any](t *core.Topic, l *core.List, event E) (ran int, _ core.Registers) {
+	if l == nil {
+		if l = t.Head(); l == nil && t.Quiet() {
+			return 0, core.Registers{}
 		}
-		for ; i < to && atomic.LoadUint64(epoch) == clean && (w == nil || w.Begin(i)); i++ {
-			all[i].handle(all[i].recv, event)
-			w.End()
-		}
-		return i - from
-	}
-}
-
-// boundLoop returns the loop over a segment of bound handlers. It takes eight at a time for the sake of
-// the processor's branch history, in which each jump back takes a place that the handlers' targets, which
-// have to be guessed from it, then lack.
-//
-//go:noinline
-func boundLoop[E any](b *bound[E]) run[E] {
-	return func(c *core.Chunk, w *core.Watch, clean uint64, from, to int, event E) int {
-		epoch, i, all := c.Epoch, from, b.calls
-		for ; w == nil && i+8 <= to; i += 8 {
-			c := all[i : i+8 : i+8]
-			if atomic.LoadUint64(epoch) != clean {
-				return i - from
-			}
-			c[0](event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 1 - from
-			}
-			c[1](event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 2 - from
-			}
-			c[2](event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 3 - from
-			}
-			c[3](event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 4 - from
-			}
-			c[4](event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 5 - from
-			}
-			c[5](event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 6 - from
-			}
-			c[6](event)
-			if atomic.LoadUint64(epoch) != clean {
-				return i + 7 - from
-			}
-			c[7](event)
-		}
-		for ; i < to && atomic.LoadUint64(epoch) == clean && (w == nil || w.Begin(i)); i++ {
-			all[i](event)
-			w.End()
-		}
-		return i - from
-	}
-}
-
-// publish publishes event to t. It is kept out of line, so that nothing of the list or the snapshot
-// stays in a frame of the caller, where a collection would find it.
-//
-//go:noinline
-func publish[E any](t *core.Topic, event E) int {
-	if t == nil { // never: it makes the frame large, see Distance
-		var room core.Distance
-		room.Keep()
-	}
-	l := t.Head()
-	if l == nil && t.Quiet() {
-		return 0
-	}
-	if l == nil || l.Mode != 0 {
-		return far(&core.Job{Topic: t}, event)
-	}
-	if l.N == 1 {
-		c, clean := l.Single()
-		if run, ok := c.Run.(run[E]); ok && run(c, nil, clean, 0, 1, event) == 1 {
-			return 1
+		if l == nil || l.Mode != 0 {
+			return far(&core.Job{Topic: t}, event), core.Registers{}
 		}
 	}
-	ran, _ := deliver(t, l, event)
-	return ran
-}
-
-// deliver calls the handlers in a list, where nothing is to be looked at between two calls. It does
-// the two usual cases: one subscriber, and a snapshot that is up to date. All else it leaves to the
-// core.
-//
-//go:noinline
-func deliver[E any](t *core.Topic, l *core.List, event E) (ran int, _ core.Registers) {
 	var s *core.Snapshot
 	k, n := 0, 0
 	if l.N == 1 {
-		c, clean := l.Single()
-		if run, ok := c.Run.(run[E]); ok && run(c, nil, clean, 0, 1, event) == 1 {
+		c := l.First()
+		if one, ok := c.Ops.One.(func(*core.Chunk, E) bool); ok && one(c, event) {
 			return 1, core.Registers{}
 		}
 	} else if s = l.Snapshot(); s != nil {
-		for k, n = 0, 0; k < len(s.Segments); k, n = k+1, 0 {
+		for ; k < len(s.Segments); k, n = k+1, 0 {
 			g := &s.Segments[k]
 			if run, ok := g.Run.(run[E]); ok {
 				n = run(g.Chunk, nil, s.Clean, 0, g.N, event)
@@ -275,8 +256,11 @@ func deliver[E any](t *core.Topic, l *core.List, event E) (ran int, _ core.Regis
 			return ran, core.Registers{}
 		}
 	}
-	ran += far(&core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}, event)
-	return ran, core.Registers{}
+	if t == nil { // never: it makes the frame large, see Distance
+		var room core.Distance
+		room.Keep()
+	}
+	return ran + far(&core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}, event), core.Registers{}
 }
 
 // far publishes an event, or does what is left of a publish, where more is to be looked at than the
@@ -292,7 +276,7 @@ func far[E any](j *core.Job, event E) (ran int) {
 		if n, simple := j.Legs(); simple {
 			for i := range n {
 				leg := j.Leg(i)
-				n, _ := deliver(leg.Topic, leg.List, event)
+				n, _ := publish(leg.Topic, leg.List, event)
 				ran += n
 			}
 			return ran
@@ -307,15 +291,18 @@ func far[E any](j *core.Job, event E) (ran int) {
 //
 //go:noinline
 func publishTo[E any](b *core.Bus, event E) int {
-	t := find[E](b)
-	if t == nil {
-		typ := typeOf[E]()
-		if typ.Interface() {
-			return b.PublishAnyReported(event)
+	for _, x := range b.Few() {
+		if f, ok := x.(*face[E]); ok {
+			n, _ := publish(&f.core, nil, event)
+			return n
 		}
-		t = b.FindOrAdd(typ).(*face[E])
 	}
-	return publish(&t.core, event)
+	t := topicOf[E]("Publish", nil, b)
+	if t == nil {
+		return b.PublishAnyReported(event)
+	}
+	n, _ := publish(t, nil, event)
+	return n
 }
 
 // erase has a job done with an event whose type the core is not to know. It is the one door between
@@ -434,7 +421,7 @@ func (s *store[E]) Do(do core.StoreOp, i int, j *core.Job) {
 		to, slot := j.To()
 		to.(*store[E]).slots[slot] = event
 	case j.Topic != nil:
-		publish(j.Topic, event)
+		publish(j.Topic, nil, event)
 	default:
 		publishTo(j.Bus, event)
 	}
@@ -446,46 +433,35 @@ func (s *store[E]) take(i int) (event E) {
 	return event
 }
 
-// find returns the bus's topic of type E, or nil.
+// topicOf returns the topic of a source, or of a bus, which it makes if need be. It returns nil if it is
+// asked for the topic of a bus, the type is an interface, and there is none.
 //
 //go:noinline
-func find[E any](b *core.Bus) *face[E] {
+func topicOf[E any](function string, src any, b *core.Bus) *core.Topic {
+	asked := b != nil
+	if !asked {
+		var t *core.Topic
+		if b, t = sourceOf(function, src); b == nil {
+			return t
+		}
+	}
 	for _, x := range b.Few() {
 		if f, ok := x.(*face[E]); ok {
-			return f
+			return &f.core
 		}
 	}
-	f, _ := b.More(reflect.TypeFor[E]()).(*face[E])
-	return f
-}
-
-// topicIn returns the bus's topic of type E, which it makes if need be.
-//
-//go:noinline
-func topicIn[E any](b *core.Bus) *core.Topic {
-	f := find[E](b)
+	f, _ := b.FindOrAdd(typeOf[E](), asked).(*face[E])
 	if f == nil {
-		f = b.FindOrAdd(typeOf[E]()).(*face[E])
+		return nil
 	}
 	return &f.core
-}
-
-// topicOf returns the topic of a source, which it makes if need be.
-func topicOf[E any](function string, src any) *core.Topic {
-	if b, ok := src.(*Bus); ok {
-		if b == nil {
-			nilSource(function)
-		}
-		return topicIn[E](&b.core)
-	}
-	return topicAlone(function, src)
 }
 
 // subscribe subscribes a handler that takes a receiver and an event.
 //
 //go:noinline
 func subscribe[P, E any](d *draft, src any, recv P, up upgrade[P], handle func(P, E), opts []SubscribeOption) *Subscription {
-	t := topicOf[E](d.core.Function, src)
+	t := topicOf[E](d.core.Function, src, nil)
 	if plain := d.begin(recv, handle == nil, opts); plain {
 		d.core.Handler = handle
 	} else {
@@ -508,7 +484,7 @@ func subscribe[P, E any](d *draft, src any, recv P, up upgrade[P], handle func(P
 //
 //go:noinline
 func subscribeContext[P, E any](d *draft, src any, recv P, up upgrade[P], handle func(P, context.Context, E) error, opts []SubscribeOption) *Subscription {
-	t := topicOf[E](d.core.Function, src)
+	t := topicOf[E](d.core.Function, src, nil)
 	d.begin(recv, handle == nil, opts)
 	d.core.Guarded = func(recv any, ctx context.Context, event E) error { return handle(recv.(P), ctx, event) }
 	d.core.Type = typeOf[E]()

@@ -54,15 +54,6 @@ func (b *Bus) Few() []any {
 	return ts.few
 }
 
-// More returns the topic of an event type that is not among Few, or nil.
-func (b *Bus) More(event reflect.Type) any {
-	ts := b.topics.Load()
-	if len(ts.all) <= len(ts.few) {
-		return nil
-	}
-	return b.Find(event)
-}
-
 // Find returns the typed topic of an event type, or nil.
 func (b *Bus) Find(event reflect.Type) any {
 	if t := b.topics.Load().find(event); t != nil {
@@ -93,7 +84,13 @@ func (b *Bus) all(do func(*Topic)) {
 }
 
 // FindOrAdd returns the typed topic of an event type, which it makes if there is none.
-func (b *Bus) FindOrAdd(typ *Type) any {
+//
+// With dynamic it makes none of an interface type: then the result is nil.
+func (b *Bus) FindOrAdd(typ *Type, dynamic bool) any {
+	if face := b.Find(typ.Event); face != nil || dynamic && typ.Event.Kind() == reflect.Interface {
+		return face
+	}
+
 	b.mu.Lock()
 	defer b.tracer.pump()
 	defer b.mu.Unlock()
@@ -228,9 +225,7 @@ func (b *Bus) PublishAny(o *Outcome, event any) {
 		return
 	}
 	if t := b.find(reflect.TypeOf(event)); t != nil {
-		j := &Job{Outcome: *o, Topic: t}
-		defer func() { *o = j.Outcome }() // also when a handler panics
-		t.typ.deliver(j, event)
+		o.runBoxed(&boxedLeg{Leg{Topic: t}, event})
 		return
 	}
 	var room [4]boxedLeg

@@ -20,7 +20,7 @@ func (t *Topic) check() {
 			panic(fmt.Sprintf("weakbus: chunk %d: priority %d behind %d", k, c.prio, l.chunks[k-1].prio))
 		}
 		for i, e := range c.Slots[:m] {
-			if e == nil || e.kind.ledger != t.ledger || e.kind.ops != c.ops || e.ref == nil {
+			if e == nil || e.kind.ledger != t.ledger || e.kind.ops != c.Ops || e.ref == nil {
 				panic(fmt.Sprintf("weakbus: chunk %d, slot %d: entry %+v", k, i, e))
 			}
 		}

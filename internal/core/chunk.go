@@ -12,7 +12,7 @@ type Chunk struct {
 	Slots    []*Entry // the subscribers,
 	Handlers []any    // and their handlers, of a type that the ops know
 	Epoch    *uint64  // of the topic
-	ops      *Ops
+	Ops      *Ops
 	prio     int
 	used     atomic.Int32 // slots in use; final once the chunk is not the last of its list
 	slot     [1]*Entry    // Slots of a chunk with room for one,
@@ -20,7 +20,7 @@ type Chunk struct {
 }
 
 func newChunk(l *ledger, ops *Ops, prio, room int) *Chunk {
-	c := &Chunk{Run: ops.Run, Epoch: &l.epoch, ops: ops, prio: prio}
+	c := &Chunk{Run: ops.Run, Epoch: &l.epoch, Ops: ops, prio: prio}
 	if room == 1 {
 		c.Slots, c.Handlers = c.slot[:], c.handler[:]
 	} else {
@@ -81,7 +81,7 @@ func (k *compaction) move(c *Chunk, n int) {
 	switch {
 	case dst != nil && k.own && dst.size()+live <= len(dst.Slots):
 	case dst != nil:
-		joined := newChunk(k.ledger, c.ops, c.prio, min(maxChunk, max(2*dst.size(), dst.size()+live)))
+		joined := newChunk(k.ledger, c.Ops, c.prio, min(maxChunk, max(2*dst.size(), dst.size()+live)))
 		k.kept -= dst.size()
 		k.removed += dst.size() - k.fill(joined, dst, dst.size())
 		dst = joined
@@ -93,7 +93,7 @@ func (k *compaction) move(c *Chunk, n int) {
 		k.kept += n
 		return
 	default:
-		dst = newChunk(k.ledger, c.ops, c.prio, live)
+		dst = newChunk(k.ledger, c.Ops, c.prio, live)
 		k.chunks, k.own = append(k.chunks, dst), true
 	}
 	k.removed += live - k.fill(dst, c, n) // the rest ended meanwhile
@@ -120,7 +120,7 @@ func (k *compaction) tail(c *Chunk, n int) *Chunk {
 		return nil
 	}
 	last := k.chunks[len(k.chunks)-1]
-	if last.ops != c.ops || last.prio != c.prio || last.size()+n > maxChunk {
+	if last.Ops != c.Ops || last.prio != c.prio || last.size()+n > maxChunk {
 		return nil
 	}
 	return last

@@ -48,6 +48,7 @@ type kind struct {
 // Ops is what the core cannot do itself with one sort of handler.
 type Ops struct {
 	Receiver *Receiver
+	One      any                                // calls the handler of a chunk of one: func(*Chunk, E) bool; nil for guarded ones
 	Run      any                                // the loop that calls the handlers of a chunk; nil for guarded ones
 	Upgrade  func(s *Snapshot, c *Chunk, n int) // appends the first n subscribers to a snapshot
 }

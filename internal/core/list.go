@@ -2,7 +2,6 @@ package core
 
 import (
 	"slices"
-	"sync/atomic"
 	"weak"
 
 	"github.com/weakbus/weakbus/internal/grace"
@@ -23,15 +22,8 @@ type List struct {
 	added      uint64 // how many were ever added to the topic; a compaction adds none
 }
 
-// Single returns the chunk of the only subscriber, and the epoch at which that was active; 0 if it is not.
-func (l *List) Single() (c *Chunk, clean uint64) {
-	c = l.first
-	clean = atomic.LoadUint64(c.Epoch) // before the state is looked at
-	if !c.Slots[0].Active() {
-		clean = 0
-	}
-	return c, clean
-}
+// First returns the first chunk.
+func (l *List) First() *Chunk { return l.first }
 
 // Snapshot returns the snapshot of the list, if it has one that paid for itself.
 func (l *List) Snapshot() *Snapshot {
@@ -102,7 +94,7 @@ func (t *Topic) add(prio int, e *Entry, handler any, scoped bool) bool {
 	next := t.extended()
 	at := next.position(prio)
 	var before *Chunk // of the same sort and priority, to put e behind
-	if at > 0 && next.chunks[at-1].prio == prio && next.chunks[at-1].ops == ops {
+	if at > 0 && next.chunks[at-1].prio == prio && next.chunks[at-1].Ops == ops {
 		before = next.chunks[at-1]
 	}
 	switch {

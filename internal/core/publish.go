@@ -281,10 +281,19 @@ func (o *Outcome) run(legs []boxedLeg) {
 // runBoxed delivers to one leg. The job is a copy, or the outcome would move to the heap; it is
 // copied back also when a handler panics.
 func (o *Outcome) runBoxed(leg *boxedLeg) {
-	j := &Job{Outcome: *o, Topic: leg.Topic, List: leg.List}
-	defer func() { *o = j.Outcome }()
+	j := jobs.Get().(*Job)
+	j.Outcome, j.Topic, j.List = *o, leg.Topic, leg.List
+	defer func() {
+		*o = j.Outcome
+		*j = Job{}
+		jobs.Put(j)
+	}()
 	leg.Topic.typ.deliver(j, leg.event)
 }
+
+// jobs keeps those that are not in use, for functions that are called dynamically: what is handed to one is
+// on the heap.
+var jobs = sync.Pool{New: func() any { return new(Job) }}
 
 // begin adds a leg for t's own subscribers, if there are any, and keeps the event if t does.
 func (t *Topic) begin(o *Outcome, legs []Leg, h *Hand) []Leg {

@@ -169,7 +169,7 @@ func (t *Topic) upgrade(l *List) *Snapshot {
 		if live, paused := c.count(n); live < n || paused {
 			s.Clean = 0
 		}
-		c.ops.Upgrade(s, c, n)
+		c.Ops.Upgrade(s, c, n)
 	}
 	for i := range s.Segments {
 		s.Segments[i].Cells = nil // the loops have them
