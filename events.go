@@ -30,7 +30,7 @@ const eventsCapacity = 256
 func Events[E any, S Source[E]](ctx context.Context, src S, opts ...SubscribeOption) iter.Seq[E] {
 	mayReport()
 	checkContext("Events", ctx)
-	return events[E](ctx, topicOf[E]("Events", src, nil), opts)
+	return events[E](ctx, topicOf[E]("Events", src), opts)
 }
 
 //go:noinline

@@ -29,7 +29,7 @@ func Publish[E any, S Source[E]](src S, event E) int {
 // topic of type E.
 func PublishContext[E any, S Source[E]](ctx context.Context, src S, event E) (int, error) {
 	checkContext("PublishContext", ctx)
-	return publishContext(ctx, topicOf[E]("PublishContext", src, nil), event)
+	return publishContext(ctx, topicOf[E]("PublishContext", src), event)
 }
 
 func nilSource(function string) {

@@ -226,7 +226,7 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 // a collection would find it.
 //
 //go:noinline
-func publish[E any](t *core.Topic, l *core.List, event E) (ran int, _ core.Registers) {
+func publish[E any](t *core.Topic, l *core.List, event E) (int, core.Registers) {
 	if l == nil {
 		if l = t.Head(); l == nil && t.Quiet() {
 			return 0, core.Registers{}
@@ -236,13 +236,13 @@ func publish[E any](t *core.Topic, l *core.List, event E) (ran int, _ core.Regis
 		}
 	}
 	var s *core.Snapshot
-	k, n := 0, 0
+	ran, k, n := 0, 0, 0
 	if l.N == 1 {
 		c := l.First()
 		if one, ok := c.Ops.One.(func(*core.Chunk, E) bool); ok && one(c, event) {
 			return 1, core.Registers{}
 		}
-	} else if s = l.Snapshot(); s != nil {
+	} else if s = l.Snapshot(); s != nil && s.Paid() {
 		for ; k < len(s.Segments); k, n = k+1, 0 {
 			g := &s.Segments[k]
 			if run, ok := g.Run.(run[E]); ok {
@@ -260,7 +260,11 @@ func publish[E any](t *core.Topic, l *core.List, event E) (ran int, _ core.Regis
 		var room core.Distance
 		room.Keep()
 	}
-	return ran + far(&core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}, event), core.Registers{}
+	j := core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}
+	if ran == 0 && k == 0 {
+		j.Snapshot = nil // the core looks for it again, and counts its use
+	}
+	return ran + far(&j, event), core.Registers{}
 }
 
 // far publishes an event, or does what is left of a publish, where more is to be looked at than the
@@ -293,15 +297,20 @@ func far[E any](j *core.Job, event E) (ran int) {
 func publishTo[E any](b *core.Bus, event E) int {
 	for _, x := range b.Few() {
 		if f, ok := x.(*face[E]); ok {
+			if f.core.Head() == nil && f.core.Quiet() {
+				return 0
+			}
 			n, _ := publish(&f.core, nil, event)
 			return n
 		}
 	}
-	t := topicOf[E]("Publish", nil, b)
-	if t == nil {
-		return b.PublishAnyReported(event)
+	f, _ := b.Find(reflect.TypeFor[E]()).(*face[E])
+	if f == nil {
+		if f, _ = b.FindOrAdd(typeOf[E](), true).(*face[E]); f == nil {
+			return b.PublishAnyReported(event)
+		}
 	}
-	n, _ := publish(t, nil, event)
+	n, _ := publish(&f.core, nil, event)
 	return n
 }
 
@@ -423,7 +432,7 @@ func (s *store[E]) Do(do core.StoreOp, i int, j *core.Job) {
 	case j.Topic != nil:
 		publish(j.Topic, nil, event)
 	default:
-		publishTo(j.Bus, event)
+		publishTo(j.Bus(), event)
 	}
 }
 
@@ -433,35 +442,27 @@ func (s *store[E]) take(i int) (event E) {
 	return event
 }
 
-// topicOf returns the topic of a source, or of a bus, which it makes if need be. It returns nil if it is
-// asked for the topic of a bus, the type is an interface, and there is none.
+// topicOf returns the topic of a source, which it makes if need be.
 //
 //go:noinline
-func topicOf[E any](function string, src any, b *core.Bus) *core.Topic {
-	asked := b != nil
-	if !asked {
-		var t *core.Topic
-		if b, t = sourceOf(function, src); b == nil {
-			return t
-		}
+func topicOf[E any](function string, src any) *core.Topic {
+	b, t := sourceOf(function, src)
+	if b == nil {
+		return t
 	}
 	for _, x := range b.Few() {
 		if f, ok := x.(*face[E]); ok {
 			return &f.core
 		}
 	}
-	f, _ := b.FindOrAdd(typeOf[E](), asked).(*face[E])
-	if f == nil {
-		return nil
-	}
-	return &f.core
+	return &b.FindOrAdd(typeOf[E](), false).(*face[E]).core
 }
 
 // subscribe subscribes a handler that takes a receiver and an event.
 //
 //go:noinline
 func subscribe[P, E any](d *draft, src any, recv P, up upgrade[P], handle func(P, E), opts []SubscribeOption) *Subscription {
-	t := topicOf[E](d.core.Function, src, nil)
+	t := topicOf[E](d.core.Function, src)
 	if plain := d.begin(recv, handle == nil, opts); plain {
 		d.core.Handler = handle
 	} else {
@@ -484,7 +485,7 @@ func subscribe[P, E any](d *draft, src any, recv P, up upgrade[P], handle func(P
 //
 //go:noinline
 func subscribeContext[P, E any](d *draft, src any, recv P, up upgrade[P], handle func(P, context.Context, E) error, opts []SubscribeOption) *Subscription {
-	t := topicOf[E](d.core.Function, src, nil)
+	t := topicOf[E](d.core.Function, src)
 	d.begin(recv, handle == nil, opts)
 	d.core.Guarded = func(recv any, ctx context.Context, event E) error { return handle(recv.(P), ctx, event) }
 	d.core.Type = typeOf[E]()

@@ -176,9 +176,9 @@ func (t *Topic) join(prio int, e *Entry, g *Guard, replay, scoped bool) (open bo
 	if kept := t.kept.Load(); replay && kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
-		j := Job{copy: true}
-		if t.typ.do(Copy, kept.place, &j); j.parcel != nil {
-			g.gate.replay(j.parcel)
+		var event Parcel
+		if t.typ.do(Copy, kept.place, &Job{errand: &errand{parcel: &event}}); event != nil {
+			g.gate.replay(event)
 			if g.lane == nil {
 				e.state.Or(catchingUp)
 			}

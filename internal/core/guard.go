@@ -157,7 +157,7 @@ func (g *Guard) task(e *Entry, l letter) func() {
 }
 
 // deliver delivers a letter that has its event with it.
-func (l letter) deliver() { l.event(&Job{letter: &l}) }
+func (l letter) deliver() { l.event(&Job{errand: &errand{letter: &l}}) }
 
 // attempt is one call of the handler outside a publish. Its errors and panics are reported as in
 // Publish.

@@ -52,6 +52,7 @@ type lane struct {
 	// is the same for those that a drain took.
 	skip, outSkip int
 	event         reflect.Type
+	topic         *Topic // of a queue: the bus's of that type, once there is one
 
 	// Of a mailbox: who it is for.
 	box     *Box

@@ -25,14 +25,12 @@ type List struct {
 // First returns the first chunk.
 func (l *List) First() *Chunk { return l.first }
 
-// Snapshot returns the snapshot of the list, if it has one that paid for itself.
-func (l *List) Snapshot() *Snapshot {
-	s := l.snapshot.Value()
-	if s == nil || !s.paid.Load() {
-		return nil
-	}
-	return s
-}
+// Snapshot returns the snapshot of the list, or nil.
+func (l *List) Snapshot() *Snapshot { return l.snapshot.Value() }
+
+// Paid reports whether it is known that building the snapshot was worthwhile; until then its uses are
+// counted.
+func (s *Snapshot) Paid() bool { return s.paid.Load() }
 
 // upTo returns how many slots of chunk k belong to the list.
 func (l *List) upTo(k int) int {

@@ -19,7 +19,9 @@ type Box struct {
 	homes   []*home       // the buses that it has something of
 	idle    chan struct{} // closed when it is at rest; nil while nobody waits
 
-	job    Job // of the consumer, for what it delivers now
+	// Of the consumer, for what it delivers now.
+	job    Job
+	errand errand
 	letter letter
 }
 
@@ -402,10 +404,10 @@ func (l *lane) deliver(t *Topic, recv any, m letter, from *Side) {
 		m.deliver()
 		return
 	}
-	b.letter, b.job = m, Job{letter: &b.letter}
+	b.letter, b.errand.letter, b.job.errand = m, &b.letter, &b.errand
 	if from == l.in {
 		b.pass()
-		b.job.unlock = &b.mu
+		b.errand.unlock = &b.mu
 	}
 	from.take(Take, &b.job)
 	b.letter = letter{}

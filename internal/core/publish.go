@@ -60,17 +60,21 @@ type Job struct {
 	List     *List     // nil: route the event to all that it reaches
 	Snapshot *Snapshot // with List: go on with subscriber I of segment K of it
 	K, I     int
-	letter   *letter     // one delivery that a publish left for later
-	unlock   *sync.Mutex // to be unlocked when the event is at hand
-	to       *Side       // with Move: where the event goes,
-	slot     int         // and in which slot
-	place    any         // where a topic keeps the event
-	copy     bool        // the event is to be kept as parcel
-	parcel   Parcel
-	Bus      *Bus   // with Publish of a Store
-	room     [2]Leg // the first legs; an array, since a slice would move to the heap
+	errand   *errand // something else than a publish; nil mostly
+	room     [2]Leg  // the first legs; an array, since a slice would move to the heap
 	more     []Leg
 	n        int // legs in all
+}
+
+// errand is what is to be done with an event that is not being published.
+type errand struct {
+	letter *letter     // one delivery that a publish left for later
+	unlock *sync.Mutex // to be unlocked when the event is at hand
+	to     *Side       // with Move: where the event goes,
+	slot   int         // and in which slot
+	place  any         // where a topic keeps the event
+	parcel *Parcel     // where to keep the event
+	bus    *Bus        // with Publish of a Store
 }
 
 // Outcome is what becomes of one publish, at all the topics that it reaches.
@@ -105,23 +109,30 @@ func (j *Job) ReportTo(b *Bus) {
 
 // Do does the job, and leaves what became of it in its Outcome.
 func (j *Job) Do(h *Hand) {
-	if j.unlock != nil {
-		j.unlock.Unlock()
-		j.unlock = nil
-	}
 	switch {
-	case j.place != nil:
-		h.Do(Put, j.place, nil, nil)
-	case j.copy:
-		j.parcel = h.keep()
-	case j.letter != nil:
-		j.letter.attempt(h)
+	case j.errand != nil:
+		j.errand.do(h)
 	case j.Snapshot != nil:
 		j.Topic.finish(&j.Outcome, j.List, j.Snapshot, j.K, j.I, h)
 	case j.List != nil:
 		j.Topic.level(&j.Outcome, j.List, h)
 	default:
 		j.Topic.route(&j.Outcome, h)
+	}
+}
+
+func (e *errand) do(h *Hand) {
+	if e.unlock != nil {
+		e.unlock.Unlock()
+		e.unlock = nil
+	}
+	switch {
+	case e.place != nil:
+		h.Do(Put, e.place, nil, nil)
+	case e.parcel != nil:
+		*e.parcel = h.keep()
+	case e.letter != nil:
+		e.letter.attempt(h)
 	}
 }
 
@@ -238,7 +249,7 @@ func (t *Topic) route(o *Outcome, h *Hand) {
 
 func (t *Topic) deliverLegs(o *Outcome, h *Hand) {
 	var (
-		nearRoom [4]Leg
+		nearRoom [2]Leg
 		farRoom  [4]boxedLeg
 		near     = nearRoom[:0]
 		far      = farRoom[:0]
@@ -354,7 +365,7 @@ func (t *Topic) beginBoxed(legs []boxedLeg, event any) []boxedLeg {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
 		if !t.Bus.closed.Load() {
-			t.typ.deliver(&Job{place: kept.place}, event)
+			t.typ.deliver(&Job{errand: &errand{place: kept.place}}, event)
 		}
 	}
 	if leg := t.leg(); leg.List != nil {
@@ -484,7 +495,10 @@ func stopperOf(event any) Stopper {
 }
 
 // To returns where Move puts the event.
-func (j *Job) To() (store Store, slot int) { return j.to.Store, j.slot }
+func (j *Job) To() (store Store, slot int) { return j.errand.to.Store, j.errand.slot }
+
+// Bus returns the bus that Publish of a Store publishes to.
+func (j *Job) Bus() *Bus { return j.errand.bus }
 
 // Open begins a publish that returns the errors of handlers, or says why there is none.
 func (j *Job) Open(ctx context.Context) error {

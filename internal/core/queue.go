@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"sync/atomic"
 	"weak"
@@ -38,7 +39,7 @@ const queueCapacity = 65_536
 // Init makes the queue ready; opts configure it.
 func (q *Queue) Init(b *Bus) {
 	q.Bus, q.capacity, q.overflow = b, queueCapacity, DropNewest
-	q.job.Bus = b
+	q.job.errand = &errand{bus: b}
 	q.wake = make(chan struct{}, 1)
 	q.lanes.Store(&byType{})
 }
@@ -165,7 +166,10 @@ func (q *Queue) Drain() (n int) {
 			continue
 		}
 		n++
-		q.job.Topic = nil
+		if l.topic == nil {
+			l.topic = q.Bus.find(l.event)
+		}
+		q.job.Topic = l.topic       // unless the event's note says another
 		l.out.take(Publish, &q.job) // which removes it first: it is gone, whatever the handlers do
 	}
 	return n
@@ -300,7 +304,8 @@ func (q *Queue) Close() {
 type byType struct {
 	few  []any // typed values of the first of them: comparing types beats hashing one
 	all  []any // what they stand for, in the order in which they came
-	more map[reflect.Type]int
+	of   []reflect.Type
+	more map[reflect.Type]any // what those stand for that are not among the few
 }
 
 // fewTypes is where a map lookup begins to beat a walk.
@@ -308,22 +313,31 @@ const fewTypes = 8
 
 // find returns what stands for an event type, or nil.
 func (b *byType) find(event reflect.Type) any {
-	if i, ok := b.more[event]; ok {
-		return b.all[i]
+	if b.more != nil {
+		if v, ok := b.more[event]; ok {
+			return v
+		}
+	}
+	for i := range b.few {
+		if b.of[i] == event {
+			return b.all[i]
+		}
 	}
 	return nil
 }
 
 // with returns b with one more.
 func (b *byType) with(event reflect.Type, typed, v any) (next byType) {
-	next.few, next.all = b.few, append(b.all[:len(b.all):len(b.all)], v)
+	next = *b
+	next.all = append(b.all[:len(b.all):len(b.all)], v)
+	next.of = append(b.of[:len(b.of):len(b.of)], event)
 	if len(b.few) < fewTypes {
 		next.few = append(b.few[:len(b.few):len(b.few)], typed)
+		return next
 	}
-	next.more = make(map[reflect.Type]int, len(b.more)+1)
-	for k, i := range b.more {
-		next.more[k] = i
+	if next.more = maps.Clone(b.more); next.more == nil {
+		next.more = make(map[reflect.Type]any)
 	}
-	next.more[event] = len(b.all)
+	next.more[event] = v
 	return next
 }

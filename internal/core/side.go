@@ -88,7 +88,7 @@ func (s *Side) append(other *Side) {
 		if other.notes != nil {
 			n = other.notes[other.head]
 		}
-		other.take(Move, &Job{to: s, slot: s.Put(n)})
+		other.take(Move, &Job{errand: &errand{to: s, slot: s.Put(n)}})
 	}
 }
 
@@ -126,8 +126,8 @@ func noteOf(ctx context.Context, seq uint64) any {
 func (j *Job) note(n any) {
 	switch n := n.(type) {
 	case *note:
-		if j.letter != nil {
-			j.letter.ctx, j.letter.seq = n.ctx, n.seq
+		if e := j.errand; e != nil && e.letter != nil {
+			e.letter.ctx, e.letter.seq = n.ctx, n.seq
 		}
 	case *Topic:
 		j.Topic = n
