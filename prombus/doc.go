@@ -21,6 +21,9 @@
 //	weakbus_handler_panics_total                             counter    of handlers and filters
 //	weakbus_queue_events_waiting{queue}                      gauge      in queues; without event
 //
+// An event that handlers of an interface type hear counts as published for its own type, with those
+// calls. The errors and panics of these handlers, and what their mailboxes drop, count for the interface type.
+//
 // The gauges are read from [weakbus.Bus.Stats] when somebody scrapes; the others are counted as things
 // happen. A series of an event type begins at zero when the topic is first seen, so that increase and rate
 // see its first count.
