@@ -59,6 +59,7 @@ func BenchmarkGather(b *testing.B) {
 				}
 			}
 			runtime.KeepAlive(desks)
+			runtime.KeepAlive(bus) // the collector does not
 		})
 	}
 }
