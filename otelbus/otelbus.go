@@ -161,8 +161,11 @@ func (o *observer) end(ctx context.Context, op *operation, n metric.Int64Counter
 	}
 	c.span.SetAttributes(more...)
 	if err != nil {
+		c.span.SetStatus(codes.Error, err.Error()) // which says whose handler it was
+		if f, ok := err.(*weakbus.HandlerError); ok {
+			err = f.Err
+		}
 		c.span.RecordError(err)
-		c.span.SetStatus(codes.Error, err.Error())
 	}
 	c.span.End()
 }

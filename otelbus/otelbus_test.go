@@ -179,6 +179,12 @@ func TestObserve_OneTreeFromTheRequestToTheErrorOfANestedHandler(t *testing.T) {
 	}, attributes(t, spans, "process otelbus_test.placed"))
 	assert.Equal(t, "*errors.errorString", attributes(t, spans, "process otelbus_test.billed")["error.type"])
 	assert.Equal(t, "*errors.errorString", attributes(t, spans, "publish otelbus_test.billed")["error.type"])
+	for _, s := range spans {
+		if s.Name() == "process otelbus_test.billed" {
+			require.Len(t, s.Events(), 1)
+			assert.Contains(t, s.Events()[0].Attributes, attribute.String("exception.message", "no paper"))
+		}
+	}
 	kinds := make(map[string]trace.SpanKind)
 	for _, s := range spans {
 		kinds[s.Name()] = s.SpanKind()
