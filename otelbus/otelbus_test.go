@@ -113,7 +113,7 @@ func attributes(t testing.TB, spans []sdktrace.ReadOnlySpan, name string) map[st
 	return all
 }
 
-// count is how many points a series of a metric has, by its attributes.
+// counts returns how many points each series has, by the name of its metric and its attributes.
 func counts(t testing.TB, o *observed) map[string]int {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -418,6 +418,7 @@ func TestObserve_PublishesAtOnce(t *testing.T) {
 			}
 			root.End()
 			sub.Cancel()
+			runtime.KeepAlive(c)
 		})
 	}
 	wg.Wait()

@@ -236,7 +236,6 @@ func TestCollector_OneInNPublishesOfEachTypeIsTimed(t *testing.T) {
 // relay publishes another event from its handler, with the context that it got.
 type relay struct {
 	bus *weakbus.Bus
-	n   int
 }
 
 func (r *relay) onPlaced(ctx context.Context, p placed) error {
