@@ -262,16 +262,16 @@ func TestCollector_TheContextOfTheCallerComesThrough(t *testing.T) {
 	bus := weakbus.New()
 	registry(t, bus, 1)
 	type key struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "mine"))
+	defer cancel()
 	var got any
 	weakbus.SubscribeFuncContext(bus, bus.Scope(), func(ctx context.Context, _ placed) error {
 		got = ctx.Value(key{})
-		<-ctx.Done()
+		cancel()
 		return ctx.Err()
 	})
-	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "mine"), time.Millisecond)
-	defer cancel()
 	_, err := weakbus.PublishContext(ctx, bus, placed{1})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, "mine", got)
 }
 
