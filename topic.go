@@ -2,7 +2,6 @@ package weakbus
 
 import (
 	"context"
-	"errors"
 
 	"github.com/weakbus/weakbus/internal/core"
 )
@@ -90,14 +89,7 @@ func publishContext[E any](ctx context.Context, t *core.Topic, event E) (int, er
 // joined returns the errors of a publish, as those of this package.
 func joined(j *core.Job) error {
 	j.Returned = true
-	if len(j.Errs) == 0 {
-		return nil
-	}
-	all := make([]error, len(j.Errs))
-	for i, err := range j.Errs {
-		all[i] = faceError(err)
-	}
-	return errors.Join(all...)
+	return faceErrors(j.Errs)
 }
 
 // At returns the sub-topic of key. What is published there reaches the sub-topic's own

@@ -143,7 +143,7 @@ func (t *Trace) observePublishes(o *core.Observer) {
 	}
 	if f := t.PublishEnd; f != nil {
 		o.PublishEnd = func(ctx context.Context, i core.TopicInfo, ran int, err error) {
-			f(ctx, TopicInfo(i), ran, faceError(err))
+			f(ctx, TopicInfo(i), ran, faceErrors(errorsIn(err)))
 		}
 	}
 	if f := t.HandleStart; f != nil {

@@ -337,3 +337,20 @@ func TestTrace_AKeptSubscriptionKeepsNeitherTheBusNorItsKey(t *testing.T) {
 	collect(t, gone("the key", keyPtr))
 	assert.Contains(t, []weakbus.State{weakbus.Collected, weakbus.Closed}, sub.State())
 }
+
+func TestTrace_PublishEndGetsWhatPublishContextReturns(t *testing.T) {
+	var got error
+	bus := weakbus.New(weakbus.WithTrace(&weakbus.Trace{PublishEnd: func(_ context.Context, _ weakbus.TopicInfo, _ int, err error) { got = err }}))
+	mine := errors.New("mine")
+	for range 2 {
+		weakbus.SubscribeFuncContext(bus, bus.Scope(), func(context.Context, note) error { return mine })
+	}
+	_, err := weakbus.PublishContext(t.Context(), bus, note{1})
+	for _, e := range []error{err, got} {
+		var failed *weakbus.HandlerError
+		require.ErrorAs(t, e, &failed)
+		assert.Equal(t, mine, failed.Err)
+		assert.Len(t, e.(interface{ Unwrap() []error }).Unwrap(), 2)
+	}
+	assert.Equal(t, err.Error(), got.Error())
+}

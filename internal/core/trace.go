@@ -416,13 +416,22 @@ func ours(function string) bool {
 	return ok && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/internal/core.") || strings.HasPrefix(name, "/weakbustest."))
 }
 
+// sites are the call sites that somebody asked for: uintptr to string. There are as many as the program has
+// places that subscribe, and observers of handlers ask for each call.
+var sites sync.Map
+
 // siteOf returns the file and line of a call site.
 func siteOf(pc uintptr) string {
 	if pc == 0 {
 		return ""
 	}
+	if site, ok := sites.Load(pc); ok {
+		return site.(string)
+	}
 	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
-	return fmt.Sprintf("%s:%d", frame.File, frame.Line)
+	site := fmt.Sprintf("%s:%d", frame.File, frame.Line)
+	sites.Store(pc, site)
+	return site
 }
 
 // routeObserved is route where somebody observes the bus.
