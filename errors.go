@@ -1,7 +1,6 @@
 package weakbus
 
 import (
-	"errors"
 	"log/slog"
 	"reflect"
 	"sync/atomic"
@@ -77,26 +76,6 @@ func faceError(err error) error {
 	default:
 		return err
 	}
-}
-
-// faceErrors joins the errors of a publish, as those of this package.
-func faceErrors(errs []error) error {
-	if len(errs) == 0 {
-		return nil
-	}
-	all := make([]error, len(errs))
-	for i, err := range errs {
-		all[i] = faceError(err)
-	}
-	return errors.Join(all...)
-}
-
-// errorsIn returns the errors that were joined.
-func errorsIn(joined error) []error {
-	if j, ok := joined.(interface{ Unwrap() []error }); ok {
-		return j.Unwrap()
-	}
-	return nil
 }
 
 // Stopper lets handlers end the publish of an event early. Embed it in an event that is

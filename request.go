@@ -42,9 +42,6 @@ func (r *Request[R]) Replies() []R {
 	return slices.Clone(r.replies)
 }
 
-// IsRequest tells the bus what the event is: one that can only be published by pointer.
-func (r *Request[R]) IsRequest() {}
-
 // One returns the only answer. It returns ErrNoReply if there is none, and the first one with
 // ErrManyReplies if there are several.
 func (r *Request[R]) One() (answer R, err error) {

@@ -240,6 +240,7 @@ func TestReplay_NoEventIsLostOrComesTwiceOrOutOfOrder(t *testing.T) {
 			}
 			require.Equal(t, events, ns[len(ns)-1])
 		}
+		runtime.KeepAlive(&scope)
 	}
 }
 

@@ -2,6 +2,7 @@ package weakbus
 
 import (
 	"context"
+	"errors"
 
 	"github.com/weakbus/weakbus/internal/core"
 )
@@ -83,13 +84,20 @@ func publishContext[E any](ctx context.Context, t *core.Topic, event E) (int, er
 	}
 	defer j.Close() // also when a later handler panics
 	erase(event, &j)
-	return j.Ran, joined(&j)
+	j.Returned = true
+	return j.Ran, joined(j.Errs)
 }
 
 // joined returns the errors of a publish, as those of this package.
-func joined(j *core.Job) error {
-	j.Returned = true
-	return faceErrors(j.Errs)
+func joined(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	all := make([]error, len(errs))
+	for i, err := range errs {
+		all[i] = faceError(err)
+	}
+	return errors.Join(all...)
 }
 
 // At returns the sub-topic of key. What is published there reaches the sub-topic's own

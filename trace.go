@@ -142,8 +142,8 @@ func (t *Trace) observePublishes(o *core.Observer) {
 		}
 	}
 	if f := t.PublishEnd; f != nil {
-		o.PublishEnd = func(ctx context.Context, i core.TopicInfo, ran int, err error) {
-			f(ctx, TopicInfo(i), ran, faceErrors(errorsIn(err)))
+		o.PublishEnd = func(ctx context.Context, i core.TopicInfo, ran int, errs []error) {
+			f(ctx, TopicInfo(i), ran, joined(errs))
 		}
 	}
 	if f := t.HandleStart; f != nil {

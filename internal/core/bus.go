@@ -210,6 +210,7 @@ func (i *interfaces) memoised(typ reflect.Type) []*Topic {
 	}
 	memo, ok := i.memo.Load(typ)
 	if !ok {
+		checkByValue(typ)
 		memo, _ = i.memo.LoadOrStore(typ, i.of(typ))
 	}
 	return memo.([]*Topic)
@@ -228,10 +229,31 @@ func (b *Bus) PublishAny(o *Outcome, event any) {
 		o.runBoxed(&boxedLeg{Leg{Topic: t}, event})
 		return
 	}
+	if b.observed() {
+		b.publishObserved(o, event)
+	} else {
+		b.publishBoxed(o, event)
+	}
+}
+
+// publishObserved is publishBoxed where somebody observes the bus.
+func (b *Bus) publishObserved(o *Outcome, event any) {
+	p := publication{bus: b, info: TopicInfo{Event: reflect.TypeOf(event)}, event: event}
+	p.observe(o)
+	defer p.end(o)
+	p.start(o)
+	b.publishBoxed(o, event)
+	p.returned = true
+}
+
+// publishBoxed publishes an event whose dynamic type has no topic.
+func (b *Bus) publishBoxed(o *Outcome, event any) {
 	var room [4]boxedLeg
-	legs := b.plan(room[:0], event)
+	legs := b.plan(o, room[:0], event)
 	defer leaveBoxed(legs)
+	before := o.Ran
 	o.run(legs)
+	o.reached = o.Ran == before && reached(nil, legs)
 }
 
 // PublishAnyReported is PublishAny for a publisher that gets no errors; they are reported.
@@ -243,7 +265,7 @@ func (b *Bus) PublishAnyReported(event any) int {
 }
 
 // plan adds the legs of an event by its dynamic type.
-func (b *Bus) plan(legs []boxedLeg, event any) []boxedLeg {
+func (b *Bus) plan(o *Outcome, legs []boxedLeg, event any) []boxedLeg {
 	if event == nil {
 		return legs
 	}
@@ -252,14 +274,14 @@ func (b *Bus) plan(legs []boxedLeg, event any) []boxedLeg {
 	if t := b.find(typ); t == nil {
 		listeners = b.interfaces.Load().memoised(typ)
 	} else {
-		legs = t.beginBoxed(legs, event)
+		legs = t.beginBoxed(o, legs, event)
 		if all := t.listeners.Load(); all != nil {
 			listeners = *all
 		}
 	}
 	for _, t := range listeners {
 		if t.head.Load() != nil || t.kept.Load() != nil {
-			legs = t.beginBoxed(legs, event)
+			legs = t.beginBoxed(o, legs, event)
 		}
 	}
 	return legs

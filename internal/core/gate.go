@@ -43,6 +43,9 @@ func (t *Topic) Look(look func(place any)) {
 // on a closed bus.
 func (t *Topic) Update(change func(place any)) (j Job, ok bool) {
 	t = t.current()
+	if t.Bus != nil && t.Bus.closed.Load() {
+		return j, false // where Retain may have come too late
+	}
 	kept := t.kept.Load()
 	if kept == nil {
 		Misuse("Update", "the topic retains nothing; call Retain first")

@@ -52,11 +52,11 @@ func (l *List) each(do func(e *Entry)) {
 	}
 }
 
-// someActive reports whether a subscriber is neither paused nor has ended.
+// someActive reports whether a subscriber is alive and not paused.
 func (l *List) someActive() bool {
 	for k, c := range l.chunks {
 		for _, e := range c.Slots[:l.upTo(k)] {
-			if e.state.Load()&^catchingUp == 0 {
+			if e.State() == Active {
 				return true
 			}
 		}

@@ -85,7 +85,7 @@ type Outcome struct {
 	Errs    []error
 	over    bool // the event was stopped, or ctx is done: nobody else is to be called
 	leg     Leg  // of an Update: the topic's own, loaded when the event was kept
-	reached bool // somebody was there who was not paused; noted only while somebody observes
+	reached bool // nobody ran, but somebody is there who is not paused; noted only while somebody observes
 }
 
 // Finish ends a publish that does not return the errors of handlers: it makes them known.
@@ -258,25 +258,26 @@ func (t *Topic) deliverLegs(o *Outcome, h *Hand) {
 		near = t.current().begin(o, near, h)
 	}
 	if t.isInterface() { // a sub-topic of one was published to
-		far = t.Bus.plan(far, h.box())
+		far = t.Bus.plan(o, far, h.box())
 	} else {
 		near = t.begin(o, near, h)
 		if listeners := t.listeners.Load(); listeners != nil {
-			far = addListeners(far, *listeners, h)
+			far = addListeners(o, far, *listeners, h)
 		}
 	}
 	defer leave(near)
 	defer leaveBoxed(far)
-	if t.Bus.observed() {
-		o.reached = reached(near, far)
-	}
+	before := o.Ran
 	for i := range near {
 		if o.over {
-			return
+			break
 		}
 		near[i].Topic.level(o, near[i].List, h)
 	}
 	o.run(far)
+	if o.Ran == before && t.Bus.observed() {
+		o.reached = reached(near, far)
+	}
 }
 
 // run delivers to legs of other event types.
@@ -308,11 +309,10 @@ var jobs = sync.Pool{New: func() any { return new(Job) }}
 
 // begin adds a leg for t's own subscribers, if there are any, and keeps the event if t does.
 func (t *Topic) begin(o *Outcome, legs []Leg, h *Hand) []Leg {
-	if o.leg.Topic == t {
-		if o.leg.List != nil {
-			legs = append(legs, o.leg)
+	if leg, ok := o.began(t); ok {
+		if leg.List != nil {
+			legs = append(legs, leg)
 		}
-		o.leg = Leg{}
 		return legs
 	}
 	if kept := t.kept.Load(); kept != nil {
@@ -328,7 +328,16 @@ func (t *Topic) begin(o *Outcome, legs []Leg, h *Hand) []Leg {
 	return legs
 }
 
-// reached reports whether a list has anybody who is not paused.
+// began returns the leg of t, if Update has kept the event and loaded the list.
+func (o *Outcome) began(t *Topic) (leg Leg, ok bool) {
+	if o.leg.Topic != t {
+		return leg, false
+	}
+	leg, o.leg = o.leg, Leg{}
+	return leg, true
+}
+
+// reached reports whether a list has anybody who is alive and not paused.
 func reached(near []Leg, far []boxedLeg) bool {
 	for i := range near {
 		if near[i].List.someActive() {
@@ -345,7 +354,7 @@ func reached(near []Leg, far []boxedLeg) bool {
 
 // addListeners adds legs for the topics of interfaces. The event is boxed once for all, and only if
 // somebody hears it.
-func addListeners(legs []boxedLeg, topics []*Topic, h *Hand) []boxedLeg {
+func addListeners(o *Outcome, legs []boxedLeg, topics []*Topic, h *Hand) []boxedLeg {
 	var boxed any
 	for _, t := range topics {
 		if t.head.Load() == nil && t.kept.Load() == nil {
@@ -354,13 +363,19 @@ func addListeners(legs []boxedLeg, topics []*Topic, h *Hand) []boxedLeg {
 		if boxed == nil {
 			boxed = h.box()
 		}
-		legs = t.beginBoxed(legs, boxed)
+		legs = t.beginBoxed(o, legs, boxed)
 	}
 	return legs
 }
 
 // beginBoxed is begin for an event of a dynamic type.
-func (t *Topic) beginBoxed(legs []boxedLeg, event any) []boxedLeg {
+func (t *Topic) beginBoxed(o *Outcome, legs []boxedLeg, event any) []boxedLeg {
+	if leg, ok := o.began(t); ok {
+		if leg.List != nil {
+			legs = append(legs, boxedLeg{leg, event})
+		}
+		return legs
+	}
 	if kept := t.kept.Load(); kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()

@@ -25,6 +25,7 @@ type Queue struct {
 	Wake     func() // nil: nobody asked
 	lanes    atomic.Pointer[byType]
 	draining atomic.Bool   // somebody owns out, and the consumer's side of each lane
+	missed   atomic.Bool   // a Drain came meanwhile, and went away
 	closed   bool          // guarded by mu
 	wake     chan struct{} // for Run
 	sleepers int           // how many of those wait
@@ -103,7 +104,7 @@ type Posting struct {
 func (q *Queue) End(p Posting) error {
 	wake := false
 	if p.Err == nil {
-		wake = q.n == 0 && q.Wake != nil
+		wake = q.n == 0 && p.n == 0 && q.Wake != nil
 		q.push(p.lane)
 		q.signal()
 	}
@@ -156,8 +157,14 @@ func (q *Queue) signal() {
 // Drain publishes the events that were posted before, and returns how many those were.
 func (q *Queue) Drain() (n int) {
 	if !q.draining.CompareAndSwap(false, true) {
-		return 0
+		// The event that woke this drain may have come too late for the one under way, whose end
+		// then wakes once more: it looks at missed after it has ended.
+		q.missed.Store(true)
+		if !q.draining.CompareAndSwap(false, true) {
+			return 0
+		}
 	}
+	q.missed.Store(false)
 	q.take()
 	defer q.drained()
 	for q.out.Len() > 0 && !q.Bus.closed.Load() {
@@ -206,7 +213,8 @@ func (q *Queue) drained() {
 	}
 	q.draining.Store(false)
 	q.signal() // for a Run that came meanwhile
-	again := left && q.n > 0 && q.Wake != nil
+	missed := q.missed.Swap(false)
+	again := (left || missed) && q.n > 0 && q.Wake != nil
 	q.mu.Unlock()
 	if again {
 		q.Wake()

@@ -258,6 +258,7 @@ func (t *Topic) close() {
 // Clear ends every subscription of the topic itself, and returns how many those were.
 func (t *Topic) Clear() int {
 	t = t.current()
+	t.head.Load().each(func(e *Entry) { e.Examine() }) // those that had ended do not count
 	ended := t.shut(false)
 	defer t.emptied()
 	finish(ended, (*Entry).conclude)

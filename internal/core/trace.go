@@ -23,7 +23,7 @@ type Observer struct {
 	Dropped      func(Dropped)
 	Active, Idle func(TopicInfo)
 	PublishStart func(context.Context, TopicInfo, any) context.Context
-	PublishEnd   func(ctx context.Context, t TopicInfo, ran int, err error)
+	PublishEnd   func(ctx context.Context, t TopicInfo, ran int, errs []error)
 	HandleStart  func(context.Context, Info) context.Context
 	HandleEnd    func(context.Context, Info, error)
 	Unheard      func(TopicInfo, any)
@@ -91,6 +91,7 @@ type tracer struct {
 	movers    atomic.Pointer[[]*mover]  // who is told what becomes active and idle
 	calls     calls
 	tapErrors atomic.Int64
+	hinted    sync.Map // the event types that a hint was given for; see unheard
 
 	mu      sync.Mutex // comes after Topic.mu
 	log     Logger
@@ -436,42 +437,65 @@ func siteOf(pc uintptr) string {
 
 // routeObserved is route where somebody observes the bus.
 func (t *Topic) routeObserved(o *Outcome, h *Hand) {
-	set := t.Bus.observers()
-	if set == nil {
-		set = &observers{}
+	if t.Bus.closed.Load() {
+		return
 	}
-	info, before := t.info(), o.Ran
-	var event any
-	if set.events {
-		event = h.box()
+	p := publication{bus: t.Bus, topic: t, info: t.info()}
+	if p.observe(o) {
+		p.event = h.box()
 	}
-	for _, x := range set.list {
-		if x.PublishStart != nil {
-			if o.Ctx == nil {
-				o.Ctx = context.Background()
-			}
-			o.Ctx = x.PublishStart(o.Ctx, info, event)
-		}
-	}
-	returned := false
-	defer func() {
-		ran, err := o.Ran-before, error(nil)
-		if len(o.Errs) > 0 {
-			err = errors.Join(o.Errs...)
-		}
-		t.count(ran)
-		for _, x := range set.list {
-			if x.PublishEnd != nil {
-				x.PublishEnd(contextOr(o.Ctx), info, ran, err)
-			}
-		}
-		if returned && ran == 0 && !o.reached {
-			t.unheard(set, info, event, h)
-		}
-	}()
+	defer p.end(o)
+	p.start(o)
 	t.tap(o, h)
 	t.deliverLegs(o, h)
-	returned = true
+	p.returned = true
+}
+
+// publication is a publish that observers are told of.
+type publication struct {
+	bus      *Bus
+	topic    *Topic // nil for an event of a dynamic type that has none
+	info     TopicInfo
+	event    any
+	set      *observers
+	before   int // handlers that ran for other events
+	failed   int // errors from before
+	started  int // observers that know
+	returned bool
+}
+
+// observe finds out who observes, and reports whether the event is wanted.
+func (p *publication) observe(o *Outcome) (events bool) {
+	if p.set = p.bus.observers(); p.set == nil {
+		p.set = &observers{}
+	}
+	p.before, p.failed = o.Ran, len(o.Errs)
+	return p.set.events
+}
+
+func (p *publication) start(o *Outcome) {
+	for _, x := range p.set.list {
+		p.started++
+		if x.PublishStart != nil {
+			o.Ctx = x.PublishStart(contextOr(o.Ctx), p.info, p.event)
+		}
+	}
+}
+
+// end is to be deferred.
+func (p *publication) end(o *Outcome) {
+	ran := o.Ran - p.before
+	if p.topic != nil {
+		p.topic.count(ran)
+	}
+	for _, x := range p.set.list[:p.started] {
+		if x.PublishEnd != nil {
+			x.PublishEnd(contextOr(o.Ctx), p.info, ran, o.Errs[p.failed:])
+		}
+	}
+	if p.returned && ran == 0 && !o.reached {
+		p.unheard()
+	}
 }
 
 func contextOr(ctx context.Context) context.Context {
@@ -482,18 +506,23 @@ func contextOr(ctx context.Context) context.Context {
 }
 
 // unheard tells of an event that nobody was there to hear.
-func (t *Topic) unheard(set *observers, info TopicInfo, event any, h *Hand) {
-	for _, x := range set.list {
+func (p *publication) unheard() {
+	for _, x := range p.set.list {
 		if x.Unheard != nil {
-			x.Unheard(info, event)
+			x.Unheard(p.info, p.event)
 		}
 	}
-	if c := t.root().counts.Load(); set.log == nil || c == nil || c.hinted.Load() {
+	if p.set.log == nil {
 		return
-	} else if twin := t.Bus.find(twinOf(info.Event)); twin != nil && twin.head.Load() != nil && !c.hinted.Swap(true) {
-		set.log.Warn("weakbus: nobody hears this event, but its twin has subscribers: "+
+	}
+	twin := p.bus.find(twinOf(p.info.Event))
+	if twin == nil || twin.Len() == 0 {
+		return
+	}
+	if _, hinted := p.bus.tracer.hinted.LoadOrStore(p.info.Event, true); !hinted {
+		p.set.log.Warn("weakbus: nobody hears this event, but its twin has subscribers: "+
 			"an event and a pointer to it are two types; publish the one that is subscribed to",
-			"event", info.Event.String(), "twin", twin.typ.Event.String())
+			"event", p.info.Event.String(), "twin", twin.typ.Event.String())
 	}
 }
 
@@ -760,7 +789,6 @@ func (c *calls) end(r *running) {
 // counts are the totals of a topic.
 type counts struct {
 	published, heard, dropped atomic.Int64
-	hinted                    atomic.Bool
 }
 
 // counted returns the counts of a topic, which it makes on first use.
