@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 	"weak"
+
+	"github.com/weakbus/weakbus/internal/lists"
 )
 
 // Bus is all of a bus. It has a topic for each type of events.
@@ -137,7 +139,7 @@ func (b *Bus) Close(ctx context.Context, limit string) error {
 	}
 	all := b.topics.Load().all
 	b.mu.Unlock()
-	finish(all, func(m any) { m.(*member).topic.close() })
+	lists.Finish(all, func(m any) { m.(*member).topic.close() })
 	defer b.Own.Close()
 	if insideHandler() {
 		return nil

@@ -2,11 +2,11 @@ package core
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"weak"
 
+	"github.com/weakbus/weakbus/internal/lists"
 	"github.com/weakbus/weakbus/internal/sweep"
 )
 
@@ -131,7 +131,7 @@ func (t *ties) prune() {
 		}
 	}
 	t.mu.Lock()
-	t.scopes = rejoin(kept, t.scopes)
+	t.scopes = lists.Rejoin(kept, t.scopes)
 	t.mu.Unlock()
 }
 
@@ -153,20 +153,12 @@ func (t *ties) pruneExpiries() {
 		}
 	}
 	t.mu.Lock()
-	t.expiries = rejoin(kept, t.expiries)
+	t.expiries = lists.Rejoin(kept, t.expiries)
 	t.mu.Unlock()
-	finish(over, func(y *Expiry) {
+	lists.Finish(over, func(y *Expiry) {
 		defer y.leave()
 		y.entry.end(Closed) // where nobody was left to end it
 	})
-}
-
-// rejoin returns what was kept and what has come since, in no more memory than it needs.
-func rejoin[W any](kept, since []W) []W {
-	if cap(kept) > 2*(len(kept)+len(since))+16 {
-		kept = slices.Clone(kept)
-	}
-	return append(kept, since...)
 }
 
 // busSweep is the sweep of a bus. It must not keep the bus alive.
@@ -208,7 +200,7 @@ func (s busSweep) Sweep() {
 func (b *Bus) sweep() {
 	defer b.rearm() // also when a hook ends the goroutine
 	b.Own.sweep()
-	finish(b.topics.Load().all, func(m any) { m.(*member).topic.prune() })
+	lists.Finish(b.topics.Load().all, func(m any) { m.(*member).topic.prune() })
 	b.ties.prune()
 }
 

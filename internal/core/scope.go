@@ -6,6 +6,7 @@ import (
 	"weak"
 
 	"github.com/weakbus/weakbus/internal/grace"
+	"github.com/weakbus/weakbus/internal/lists"
 )
 
 // Scope groups subscriptions that live together, and holds the functions of some of them.
@@ -34,8 +35,8 @@ type pastCall struct {
 // Close cancels all that was subscribed under the scope, and has the functions collected.
 func (s *Scope) Close() {
 	cancelled, ended := s.shut()
-	defer finish(ended, func(e *Entry) { e.Cancel() })
-	finish(cancelled, (*Entry).settle)
+	defer lists.Finish(ended, func(e *Entry) { e.Cancel() })
+	lists.Finish(cancelled, (*Entry).settle)
 }
 
 // shut closes the scope and marks all its subscriptions as cancelled in one step. It returns those,
@@ -69,7 +70,7 @@ func (s *Scope) Pause() {
 }
 
 // Resume ends a Pause, and hands subscribers with CatchUp what they missed.
-func (s *Scope) Resume() { finish(s.resume(), (*Entry).resumed) }
+func (s *Scope) Resume() { lists.Finish(s.resume(), (*Entry).resumed) }
 
 // resume resumes the subscriptions and returns those that there is more to do for, outside mu.
 func (s *Scope) resume() (due []*Entry) {

@@ -9,6 +9,7 @@ import (
 	"weak"
 
 	"github.com/weakbus/weakbus/internal/grace"
+	"github.com/weakbus/weakbus/internal/lists"
 )
 
 // Type is what the core knows of a type of events. There is one for each.
@@ -251,8 +252,8 @@ func (t *Topic) close() {
 			ended = append(ended, b.topic.shut(true)...)
 		})
 	}
-	defer finish(all, (*Topic).emptied) // also when a hook panics
-	finish(ended, (*Entry).conclude)
+	defer lists.Finish(all, (*Topic).emptied) // also when a hook panics
+	lists.Finish(ended, (*Entry).conclude)
 }
 
 // Clear ends every subscription of the topic itself, and returns how many those were.
@@ -261,7 +262,7 @@ func (t *Topic) Clear() int {
 	t.head.Load().each(func(e *Entry) { e.Examine() }) // those that had ended do not count
 	ended := t.shut(false)
 	defer t.emptied()
-	finish(ended, (*Entry).conclude)
+	lists.Finish(ended, (*Entry).conclude)
 	return len(ended)
 }
 
@@ -327,21 +328,4 @@ func (i TopicInfo) String() string {
 		keys = append(keys, fmt.Sprint(k))
 	}
 	return fmt.Sprintf("%v[%s]", i.Event, strings.Join(keys, " "))
-}
-
-// finish calls do for every value. If one call panics or exits the goroutine, the remaining values
-// are still processed.
-func finish[V any](values []V, do func(V)) {
-	for i, v := range values {
-		func() {
-			done := false
-			defer func() {
-				if !done {
-					finish(values[i+1:], do)
-				}
-			}()
-			do(v)
-			done = true
-		}()
-	}
 }
