@@ -230,7 +230,7 @@ func (s *Scope) lookAtCalls() {
 			p.moment = p.calls.Moment()
 		}
 	}
-	if s.past = slices.DeleteFunc(s.past, pastCall.over); len(s.past) == 0 {
+	if s.past = slices.DeleteFunc(s.past, pastCall.over); len(s.past) == 0 && cap(s.past) > 16 {
 		s.past = nil
 	}
 }
