@@ -72,6 +72,7 @@ type extra struct {
 	site     uintptr // of the call that subscribed; 0: not known
 	told     atomic.Int32
 	keyDied  atomic.Bool // it was the object of the topic's key that was collected
+	exempt   atomic.Bool // see Observer
 	held     bool        // its release waits for a mailbox; see settle
 }
 
