@@ -1,0 +1,494 @@
+// Package docs checks the documentation: its snippets are Go that compiles, that vet and weakvet have
+// nothing to say about, and that prints what the page says; its links lead somewhere.
+//
+// A snippet is a block of Go in README.md or docs/*.md, or a block of code in doc.go. A page is read from
+// top to bottom:
+//
+//   - A block with a package clause is a complete file. All others are fragments: their declarations stand
+//     where a file's do, their statements in a function.
+//   - A fragment may use what earlier blocks of its page declare, what testdata/prelude.go declares, and the
+//     packages in known.
+//   - A block of text right after a program is its output. A fragment says what it prints as a Go example
+//     does, in a comment that begins with "Output:".
+//   - weakvet must report each line that ends in a comment that begins with "bad:", and the compiler each
+//     with "does not compile".
+//   - A block of doc.go that begins with "go " is a command.
+package docs
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/doc/comment"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// known are the packages that fragments use without importing them.
+var known = map[string]string{
+	"assert":      "github.com/stretchr/testify/assert",
+	"context":     "context",
+	"errors":      "errors",
+	"fmt":         "fmt",
+	"log":         "log",
+	"os":          "os",
+	"runtime":     "runtime",
+	"slog":        "log/slog",
+	"strings":     "strings",
+	"sync":        "sync",
+	"synctest":    "testing/synctest",
+	"testing":     "testing",
+	"time":        "time",
+	"weak":        "weak",
+	"weakbus":     "github.com/weakbus/weakbus",
+	"weakbustest": "github.com/weakbus/weakbus/weakbustest",
+	"weakcache":   "github.com/weakbus/weakbus/weakcache",
+}
+
+// snippet is one block of Go.
+type snippet struct {
+	page string // absolute
+	line int    // of the first line of code
+	code string
+	want string // what it prints; "" if nobody says
+}
+
+func (s snippet) String() string {
+	name, _ := filepath.Rel(root, s.page)
+	if abs, err := filepath.Abs(root); err == nil {
+		name, _ = filepath.Rel(abs, s.page)
+	}
+	return fmt.Sprintf("%s:%d", name, s.line)
+}
+
+// pages returns the absolute names of the pages with snippets.
+func pages(t *testing.T) []string {
+	abs, err := filepath.Abs(root)
+	require.NoError(t, err)
+	more, err := filepath.Glob(filepath.Join(abs, "docs", "*.md"))
+	require.NoError(t, err)
+	return append([]string{filepath.Join(abs, "README.md"), filepath.Join(abs, "doc.go")}, more...)
+}
+
+// snippets returns those of a page.
+func snippets(t *testing.T, page string) []snippet {
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	if strings.HasSuffix(page, ".go") {
+		return goSnippets(t, page, text)
+	}
+	var found []snippet
+	var last *snippet // the program that a block of text may belong to
+	var block []string
+	kind, start, ended := "", 0, 0
+	for i, line := range strings.Split(string(text), "\n") {
+		switch fence, ok := strings.CutPrefix(line, "```"); {
+		case ok && kind == "":
+			kind, start, block = fence+" ", i+2, nil
+		case ok:
+			code := strings.Join(block, "\n") + "\n"
+			switch {
+			case kind == "go ":
+				found = append(found, snippet{page: page, line: start, code: code})
+				last, ended = &found[len(found)-1], i
+			case kind == "text " && last != nil && start-ended <= 5:
+				last.want = code
+			}
+			kind = ""
+		case kind != "":
+			block = append(block, line)
+		}
+	}
+	require.Empty(t, kind, "%s: a block without an end", page)
+	return found
+}
+
+// goSnippets returns the snippets of a package's documentation.
+func goSnippets(t *testing.T, page string, text []byte) (found []snippet) {
+	f, err := parser.ParseFile(token.NewFileSet(), page, text, parser.ParseComments)
+	require.NoError(t, err)
+	for _, block := range new(comment.Parser).Parse(f.Doc.Text()).Content {
+		if code, ok := block.(*comment.Code); ok && !strings.HasPrefix(code.Text, "go ") {
+			first, _, _ := strings.Cut(code.Text, "\n")
+			at := bytes.Index(text, []byte("//\t"+first))
+			require.GreaterOrEqual(t, at, 0, "%s: %s", page, first)
+			found = append(found, snippet{page: page, line: 1 + bytes.Count(text[:at], []byte("\n")), code: code.Text})
+		}
+	}
+	return found
+}
+
+// decls is declarations by name, methods by Type.Method, in order.
+type decls struct {
+	names []string
+	text  map[string]string
+}
+
+// add adds the declarations of a file, which take the place of earlier ones of the same name.
+func (d *decls) add(file *ast.File, fset *token.FileSet, source string) {
+	at := func(p token.Pos) int { return fset.PositionFor(p, false).Offset }
+	for _, decl := range file.Decls {
+		names := declared(decl)
+		if len(names) == 0 || names[0] == "main" || names[0] == "snippet" || strings.HasPrefix(names[0], "Test") {
+			continue
+		}
+		if g, ok := decl.(*ast.GenDecl); ok && g.Tok == token.TYPE { // its methods go with it
+			d.names = slices.DeleteFunc(d.names, func(n string) bool { return strings.HasPrefix(n, names[0]+".") })
+		}
+		d.names = slices.DeleteFunc(d.names, func(n string) bool { return n == names[0] })
+		d.names = append(d.names, names[0])
+		d.text[names[0]] = source[at(decl.Pos()):at(decl.End())]
+	}
+}
+
+// without returns the text of the declarations, but for those that others take the place of.
+func (d *decls) without(names []string) string {
+	var b strings.Builder
+	for _, n := range d.names {
+		owner, _, method := strings.Cut(n, ".")
+		if !slices.Contains(names, n) && (!method || !slices.Contains(names, owner)) {
+			b.WriteString(d.text[n] + "\n\n")
+		}
+	}
+	return b.String()
+}
+
+func declared(decl ast.Decl) (names []string) {
+	switch decl := decl.(type) {
+	case *ast.FuncDecl:
+		if decl.Recv == nil {
+			return []string{decl.Name.Name}
+		}
+		of := decl.Recv.List[0].Type
+		if star, ok := of.(*ast.StarExpr); ok {
+			of = star.X
+		}
+		if id, ok := of.(*ast.Ident); ok {
+			return []string{id.Name + "." + decl.Name.Name}
+		}
+	case *ast.GenDecl:
+		for _, spec := range decl.Specs {
+			switch spec := spec.(type) {
+			case *ast.TypeSpec:
+				names = append(names, spec.Name.Name)
+			case *ast.ValueSpec:
+				for _, n := range spec.Names {
+					names = append(names, n.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// prelude is what testdata/prelude.go declares: the types of its variables, and the rest.
+type prelude struct {
+	params map[string]string
+	decls  decls
+}
+
+func readPrelude(t *testing.T) (p prelude) {
+	text, err := os.ReadFile("testdata/prelude.go")
+	require.NoError(t, err)
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, "", text, 0)
+	require.NoError(t, err)
+	p = prelude{map[string]string{}, decls{text: map[string]string{}}}
+	f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.VAR {
+			return false
+		}
+		for _, spec := range g.Specs {
+			v := spec.(*ast.ValueSpec)
+			for _, n := range v.Names {
+				p.params[n.Name] = string(text[fset.Position(v.Type.Pos()).Offset:fset.Position(v.Type.End()).Offset])
+			}
+		}
+		return true
+	})
+	p.decls.add(f, fset, string(text))
+	return p
+}
+
+// parts divides a fragment into its imports, declarations and statements. Each begins with a line
+// directive, so that what the compiler and vet report names the line of the page.
+func (s snippet) parts() (imports, decls, statements string) {
+	part, open := &statements, false
+	for i, line := range strings.Split(s.code, "\n") {
+		if !open {
+			part = &statements
+			for _, word := range []string{"func ", "type "} {
+				if strings.HasPrefix(line, word) {
+					part = &decls
+				}
+			}
+			if strings.HasPrefix(line, "import ") {
+				part = &imports
+			}
+			open = part != &statements && (strings.HasSuffix(line, "{") || strings.HasSuffix(line, "("))
+		} else if line == "}" || line == ")" {
+			open = false
+		}
+		*part += fmt.Sprintf("//line %s:%d\n%s\n", s.page, s.line+i, line)
+	}
+	return imports, decls, statements
+}
+
+// file makes a file of a snippet, and adds its declarations to those of the page.
+func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string {
+	source := s.code
+	if complete.MatchString(s.code) {
+		source = fmt.Sprintf("//line %s:%d\n%s", s.page, s.line, s.code)
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, "", source, parser.SkipObjectResolution)
+		require.NoError(t, err, "%v", s)
+		page.add(f, fset, source)
+		return source
+	}
+	imports, decls, statements := s.parts()
+	wrap := func(more, params, use, tail string) string {
+		return fmt.Sprintf("package %s\n\n%s\n%s\n%s\nfunc snippet(%s) {\n{\n%s\n%s}\n}\n%s", name, imports, more, decls, params, statements, use, tail)
+	}
+	parse := func(source string) (*ast.File, *token.FileSet) {
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, "", source, 0)
+		require.NoError(t, err, "%v\n%s", s, source)
+		return f, fset
+	}
+	f, fset := parse(wrap("", "", "", ""))
+	var own []string
+	for _, decl := range f.Decls {
+		own = append(own, declared(decl)...)
+	}
+	context := page.without(own)
+	context = p.decls.without(append(own, page.names...)) + context
+	var params []string
+	for _, id := range f.Unresolved {
+		if typ, ok := p.params[id.Name]; ok && !slices.Contains(params, id.Name+" "+typ) {
+			params = append(params, id.Name+" "+typ)
+		}
+	}
+	tail := ""
+	if name == "main" {
+		require.Empty(t, params, "%v prints, and needs variables that it does not make", s)
+		tail = "func main() { snippet() }\n"
+	}
+	use := unused(f)
+	all, _ := parse(wrap(context, strings.Join(params, ", "), use, tail))
+	page.add(f, fset, wrap("", "", "", ""))
+	var more []string
+	for _, id := range all.Unresolved {
+		if path, ok := known[id.Name]; ok && !slices.Contains(more, path) {
+			more = append(more, path)
+		}
+	}
+	for _, path := range more {
+		imports += fmt.Sprintf("import %q\n", path)
+	}
+	return wrap(context, strings.Join(params, ", "), use, tail)
+}
+
+// unused uses the variables that a fragment declares and does not use, as programs but not fragments must.
+func unused(f *ast.File) (use string) {
+	uses := map[string]int{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok {
+			uses[id.Name]++
+		}
+		return true
+	})
+	body := f.Decls[len(f.Decls)-1].(*ast.FuncDecl).Body.List[0].(*ast.BlockStmt)
+	for _, stmt := range body.List {
+		if assign, ok := stmt.(*ast.AssignStmt); ok && assign.Tok == token.DEFINE {
+			for _, left := range assign.Lhs {
+				if id := left.(*ast.Ident); id.Name != "_" && uses[id.Name] == 1 {
+					use += "_ = " + id.Name + "\n"
+				}
+			}
+		}
+	}
+	return use
+}
+
+var (
+	complete = regexp.MustCompile(`(?m)^package \w+$`)
+	output   = regexp.MustCompile(`(?s)\n\s*// Output:(.*)$`)
+	report   = regexp.MustCompile(`^(/\S+):(\d+)(?::\d+)?: (.*)$`)
+)
+
+// prints returns what a snippet says that it prints.
+func (s snippet) prints() (want string, ok bool) {
+	if m := output.FindStringSubmatch(s.code); m != nil {
+		for line := range strings.Lines(m[1]) {
+			want += strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "//"), " ") + "\n"
+		}
+		return strings.TrimSpace(want), true
+	}
+	return strings.TrimSpace(s.want), s.want != ""
+}
+
+// Every snippet compiles, has nothing that vet or weakvet reports, and prints what its page says.
+func TestSnippets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds weakvet, and compiles all snippets")
+	}
+	right, peers, wrong := module(t, "."), module(t, "benchmarks"), module(t, ".")
+	run := map[string]snippet{} // by directory
+	p := readPrelude(t)
+	for _, page := range pages(t) {
+		d := decls{text: map[string]string{}}
+		for i, s := range snippets(t, page) {
+			formatted(t, s)
+			_, prints := s.prints()
+			name := fmt.Sprintf("s%03d", i)
+			dir := right
+			switch {
+			case strings.Contains(s.code, uncompiled):
+				dir = wrong
+			case peer.MatchString(s.code):
+				dir = peers
+			}
+			dir = filepath.Join(dir, strings.TrimSuffix(filepath.Base(page), filepath.Ext(page)), name)
+			if prints {
+				run[dir] = s
+				name = "main"
+			}
+			write(t, filepath.Join(dir, "snippet.go"), s.file(t, p, &d, name))
+		}
+	}
+	require.NotEmpty(t, run)
+
+	refused := reports(t, goCommand(wrong, "build", "-gcflags=-e", "./..."))
+	for at, what := range refused {
+		require.Contains(t, lineOf(t, at), uncompiled, "%s: %s", at, what)
+	}
+	for at := range expected(t, uncompiled) {
+		require.Contains(t, refused, at, "a line compiles that is marked otherwise")
+	}
+	weakvet := filepath.Join(t.TempDir(), "weakvet")
+	require.Empty(t, goCommand(filepath.Join(root, "weakvet"), "build", "-o", weakvet, "."))
+	found := map[string]string{}
+	for _, dir := range []string{right, peers} {
+		require.Empty(t, reports(t, goCommand(dir, "build", "-gcflags=-e", "./...")), "go build")
+		require.Empty(t, reports(t, goCommand(dir, "vet", "./...")), "go vet")
+		maps.Copy(found, reports(t, goCommand(dir, "vet", "-vettool="+weakvet, "./...")))
+	}
+	for at, what := range found {
+		require.Contains(t, lineOf(t, at), bad, "%s: %s", at, what)
+	}
+	for at := range expected(t, bad) {
+		require.Contains(t, found, at, "weakvet does not report a line that is marked as bad")
+	}
+	for dir, s := range run {
+		want, _ := s.prints()
+		require.Equal(t, want, strings.TrimSpace(goCommand(dir, "run", ".")), "%v", s)
+	}
+}
+
+const (
+	bad        = "// bad:"
+	uncompiled = "// does not compile"
+)
+
+// peer matches the imports of libraries that module benchmarks requires.
+var peer = regexp.MustCompile(`"github.com/(asaskevich|badu|gookit|kelindar|maniartech)/`)
+
+// lineOf returns a line of a page.
+func lineOf(t *testing.T, at string) string {
+	page, number, _ := strings.Cut(at, ":")
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	n, err := strconv.Atoi(number)
+	require.NoError(t, err)
+	return strings.Split(string(text), "\n")[n-1]
+}
+
+// module makes an empty module with the requirements of one of the repository.
+func module(t *testing.T, from string) (dir string) {
+	dir = t.TempDir()
+	abs, err := filepath.Abs(root)
+	require.NoError(t, err)
+	mod, err := os.ReadFile(filepath.Join(root, from, "go.mod"))
+	require.NoError(t, err)
+	_, requirements, _ := strings.Cut(string(mod), "\n")
+	requirements = local.ReplaceAllString(requirements, "")
+	write(t, filepath.Join(dir, "go.mod"), "module snippets\n"+requirements+
+		"\nrequire github.com/weakbus/weakbus v0.0.0\n\nreplace github.com/weakbus/weakbus => "+abs+"\n")
+	sum, err := os.ReadFile(filepath.Join(root, from, "go.sum"))
+	require.NoError(t, err)
+	write(t, filepath.Join(dir, "go.sum"), string(sum))
+	return dir
+}
+
+// local matches what the module benchmarks says of this one.
+var local = regexp.MustCompile(`(?m)^.*github.com/weakbus/weakbus .*$`)
+
+func write(t *testing.T, name, text string) {
+	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o777))
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o666))
+}
+
+// goCommand returns all that a go command prints.
+func goCommand(dir string, args ...string) string {
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	if err != nil && len(out) == 0 {
+		return err.Error()
+	}
+	return string(out)
+}
+
+// reports returns what a go command reports, by page and line.
+func reports(t *testing.T, out string) map[string]string {
+	found := map[string]string{}
+	for line := range strings.Lines(out) {
+		line = strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "vet: ")
+		if m := report.FindStringSubmatch(line); m != nil {
+			found[m[1]+":"+m[2]] = m[3]
+		} else {
+			require.Regexp(t, `^(#|\t|go: (downloading|warning: "./..." matched no packages)|no packages to vet|$)`, line, "%s", out)
+		}
+	}
+	return found
+}
+
+// expected returns the lines of the pages that contain mark in a snippet.
+func expected(t *testing.T, mark string) map[string]bool {
+	found := map[string]bool{}
+	for _, page := range pages(t) {
+		for _, s := range snippets(t, page) {
+			for i, line := range strings.Split(s.code, "\n") {
+				if strings.Contains(line, mark) {
+					found[fmt.Sprintf("%s:%d", page, s.line+i)] = true
+				}
+			}
+		}
+	}
+	return found
+}
+
+// formatted checks that a snippet looks as gofmt has it.
+func formatted(t *testing.T, s snippet) {
+	text, err := format.Source([]byte(s.code))
+	if err != nil { // declarations among statements
+		return
+	}
+	require.Equal(t, strings.TrimSpace(string(text)), strings.TrimSpace(s.code), "%v is not formatted", s)
+}
