@@ -616,17 +616,19 @@ func (b *Bus) failed(err error, returned bool) {
 	}
 }
 
-// dropped reports what a mailbox has dropped.
+// dropped reports what a mailbox has dropped. The events may be those of another topic than t, or
+// another bus: a mailbox serves many.
 func (t *Topic) dropped(l *lane, n, total int) {
-	t.countDropped(n)
-	if !t.Bus.observed() {
+	home := l.entry.kind.ledger.topic.Value()
+	if home == nil {
+		home = t
+	}
+	home.countDropped(n)
+	if !home.Bus.observed() {
 		return
 	}
-	info := t.describe(l.entry)
-	if home := l.entry.kind.ledger.topic.Value(); home != nil {
-		info = home.describe(l.entry)
-	}
-	t.Bus.tellDrop(Dropped{Event: l.event, Subscription: &info, Count: n, Total: total})
+	info := home.describe(l.entry)
+	home.Bus.tellDrop(Dropped{Event: l.event, Subscription: &info, Count: n, Total: total})
 }
 
 // droppedFrom reports what a queue has dropped.
@@ -778,9 +780,14 @@ func (t *Topic) count(ran int) {
 	}
 }
 
+// countDropped counts for t, and for the topic that it is a sub-topic of.
 func (t *Topic) countDropped(n int) {
-	if t.Bus.observed() {
-		t.counted().dropped.Add(int64(n))
+	if !t.Bus.observed() {
+		return
+	}
+	t.counted().dropped.Add(int64(n))
+	if t.Branch != nil {
+		t.root().counted().dropped.Add(int64(n))
 	}
 }
 
