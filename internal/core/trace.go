@@ -416,13 +416,33 @@ func ours(function string) bool {
 	return ok && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/internal/core.") || strings.HasPrefix(name, "/weakbustest."))
 }
 
+// sites is the call sites whose place was asked for. The runtime takes a microsecond to find one, and
+// whoever observes handlers is told it twice for each call. There are no more than a program has lines.
+var sites struct {
+	mu sync.RWMutex
+	of map[uintptr]string
+}
+
 // siteOf returns the file and line of a call site.
 func siteOf(pc uintptr) string {
 	if pc == 0 {
 		return ""
 	}
+	sites.mu.RLock()
+	site, ok := sites.of[pc]
+	sites.mu.RUnlock()
+	if ok {
+		return site
+	}
 	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
-	return fmt.Sprintf("%s:%d", frame.File, frame.Line)
+	site = fmt.Sprintf("%s:%d", frame.File, frame.Line)
+	sites.mu.Lock()
+	defer sites.mu.Unlock()
+	if sites.of == nil {
+		sites.of = make(map[uintptr]string)
+	}
+	sites.of[pc] = site
+	return site
 }
 
 // routeObserved is route where somebody observes the bus.
