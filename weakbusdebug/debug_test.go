@@ -407,6 +407,7 @@ func TestStats_ShowsQueuesMailboxesAndWhatRuns(t *testing.T) {
 	require.NoError(t, bus.Close())
 	close(busy)
 	runtime.KeepAlive(d)
+	runtime.KeepAlive(q) // the bus holds it weakly too
 }
 
 func TestStats_CountsTheCollectedThatHeardNothing(t *testing.T) {
