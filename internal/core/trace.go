@@ -818,9 +818,14 @@ func (t *Topic) count(ran int) {
 	}
 }
 
+// countDropped counts for t, and for the topic that it is a sub-topic of.
 func (t *Topic) countDropped(n int) {
-	if t.Bus.observed() {
-		t.counted().dropped.Add(int64(n))
+	if !t.Bus.observed() {
+		return
+	}
+	t.counted().dropped.Add(int64(n))
+	if t.Branch != nil {
+		t.root().counted().dropped.Add(int64(n))
 	}
 }
 
