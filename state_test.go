@@ -212,6 +212,7 @@ func TestClear_DoesNotCountWhoWasCollectedAndLetsGoOfFunctions(t *testing.T) {
 	func() {
 		d, c := &node{}, &node{}
 		w, captured = weak.Make(d), weak.Make(c)
+		//weakvet:ignore vanishing the test says when it goes
 		weakbus.Subscribe(bus, d, (*node).hear)
 		weakbus.SubscribeFunc(bus, &scope, use(c))
 	}()

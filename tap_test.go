@@ -238,6 +238,7 @@ func TestTap_KeepsNoSubscriber(t *testing.T) {
 	func() {
 		d := &node{}
 		w = weak.Make(d)
+		//weakvet:ignore vanishing the test says when it goes
 		weakbus.Subscribe(bus, d, (*node).hear)
 		weakbus.Publish(bus, note{1})
 	}()

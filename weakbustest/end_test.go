@@ -26,6 +26,7 @@ func TestNewBus_FindsAVanishedSubscriberThoughNoCollectionRan(t *testing.T) {
 		weakbus.Subscribe(bus, &hud{}, (*hud).onScore, weakbus.Label("lost"))
 		//weakvet:ignore vanishing it is to be found
 		weakbus.Subscribe(weakbus.TopicOf[score](bus).At("k"), &hud{}, (*hud).onScore, weakbus.Async(1, weakbus.Block))
+		//weakvet:ignore vanishing the test says when it goes
 		weakbus.SubscribeFunc(bus, &weakbus.Scope{}, func(score) {})
 		weakbus.SubscribeFunc(bus, bus.Scope(), func(score) {}) // the bus keeps it
 		weakbustest.Record[score](t, bus)                       // and the test this one
@@ -46,6 +47,7 @@ func TestNewBus_LetsPassWhoIsKeptHeardSomethingOrIsKeyedByItself(t *testing.T) {
 		weakbus.TopicOf[score](bus).At(1).Publish(score{1})
 		func() {
 			entity := &hud{}
+			//weakvet:ignore vanishing the test says when it goes
 			weakbus.Subscribe(weakbus.TopicOf[score](bus).At(weak.Make(entity)), entity, (*hud).onScore)
 		}()
 		cancelled := &hud{}
@@ -71,6 +73,7 @@ func TestCollectable_GoesTogetherWithNewBus(t *testing.T) {
 			w := &window{}
 			weakbus.SubscribeFunc(bus, &w.subs, func(e score) { w.width = e.n })
 			h := &hud{} // a part of what it builds
+			//weakvet:ignore vanishing the test says when it goes
 			weakbus.Subscribe(bus, h, (*hud).onScore)
 			return w
 		})
@@ -108,6 +111,7 @@ func TestFailing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			bus := weakbustest.NewBus(t)
 			h := &hud{}
+			//weakvet:ignore vanishing the test says when it goes
 			weakbus.Subscribe(bus, h, (*hud).onScore)
 			t.Fail() // the log of a test that passes is not shown
 		})
