@@ -72,7 +72,6 @@ type extra struct {
 	told     atomic.Int32
 	keyDied  atomic.Bool // it was the object of the topic's key that was collected
 	exempt   atomic.Bool // see Observer
-	held     bool        // its release waits for a mailbox; see settle
 }
 
 // ledger is the part of a topic that its entries share. It reaches the topic only weakly, so that a
