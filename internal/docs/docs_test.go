@@ -44,6 +44,7 @@ var known = map[string]string{
 	"context":     "context",
 	"errors":      "errors",
 	"fmt":         "fmt",
+	"io":          "io",
 	"log":         "log",
 	"os":          "os",
 	"runtime":     "runtime",
