@@ -7,7 +7,7 @@
 //   - A block with a package clause is a complete file. All others are fragments: their declarations stand
 //     where a file's do, their statements in a function.
 //   - A fragment may use what earlier blocks of its page declare, what testdata/prelude.go declares, and the
-//     packages in known.
+//     packages in known. It may import others; then only its types are known to later blocks.
 //   - A block of text right after a program is its output. A fragment says what it prints as a Go example
 //     does, in a comment that begins with "Output:".
 //   - weakvet must report each line that ends in a comment that begins with "bad:", and the compiler each
@@ -44,6 +44,7 @@ var known = map[string]string{
 	"context":     "context",
 	"errors":      "errors",
 	"fmt":         "fmt",
+	"io":          "io",
 	"log":         "log",
 	"os":          "os",
 	"runtime":     "runtime",
@@ -177,6 +178,12 @@ func declared(decl ast.Decl) (names []string) {
 		if star, ok := of.(*ast.StarExpr); ok {
 			of = star.X
 		}
+		switch generic := of.(type) {
+		case *ast.IndexExpr:
+			of = generic.X
+		case *ast.IndexListExpr:
+			of = generic.X
+		}
 		if id, ok := of.(*ast.Ident); ok {
 			return []string{id.Name + "." + decl.Name.Name}
 		}
@@ -270,6 +277,7 @@ func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string 
 		return f, fset
 	}
 	f, fset := parse(wrap("", "", "", ""))
+	foreign := imports != ""
 	var own []string
 	for _, decl := range f.Decls {
 		own = append(own, declared(decl)...)
@@ -289,6 +297,12 @@ func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string 
 	}
 	use := unused(f)
 	all, _ := parse(wrap(context, strings.Join(params, ", "), use, tail))
+	if foreign { // later fragments do not have its imports
+		f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
+			fn, ok := d.(*ast.FuncDecl)
+			return ok && fn.Recv == nil
+		})
+	}
 	page.add(f, fset, wrap("", "", "", ""))
 	var more []string
 	for _, id := range all.Unresolved {
