@@ -99,7 +99,14 @@ func Open(bus *weakbus.Bus, t Transport, opts ...Option) *Link {
 	l.plain = map[string][]string{originHeader: {l.origin}}
 	l.node.add(l.origin)
 	if r, ok := t.(Reporter); ok {
-		r.Report(func(op, subject string, err error) { l.fail(op, subject, subject, err) })
+		r.Report(func(op, subject string, n int64, err error) {
+			name := subject
+			if op == "drop" { // one count for all subjects
+				name = ""
+			}
+			l.failed.Add(n)
+			l.count(op, name, subject, n, err)
+		})
 	}
 	return l
 }
@@ -119,15 +126,20 @@ func (l *Link) Stats() Stats {
 // fail counts an error, and reports it now and then.
 func (l *Link) fail(op, name, subject string, err error) *Error {
 	l.failed.Add(1)
+	return l.count(op, name, subject, 1, err)
+}
+
+func (l *Link) count(op, name, subject string, n int64, err error) *Error {
 	by := failure{op, name}
 	l.countMu.Lock()
 	if _, ok := l.counts[by]; !ok && len(l.counts) >= maxCounts {
 		by.name = ""
 	}
-	l.counts[by]++
-	e := &Error{op, subject, err, l.counts[by]}
+	before := l.counts[by]
+	l.counts[by] = before + n
 	l.countMu.Unlock()
-	if powerOfTen(e.Count) {
+	e := &Error{op, subject, err, before + n}
+	if digits(before) < digits(e.Count) {
 		l.report(e)
 	}
 	return e
@@ -146,11 +158,12 @@ func (l *Link) report(e *Error) {
 	}
 }
 
-func powerOfTen(n int64) bool {
-	for n > 1 && n%10 == 0 {
-		n /= 10
+// digits returns how many decimal digits n has; 0 has none. It grows at each power of ten.
+func digits(n int64) (d int) {
+	for ; n > 0; n /= 10 {
+		d++
 	}
-	return n == 1
+	return d
 }
 
 // probe is the event type of topics that Sync becomes interested in.

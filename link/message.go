@@ -60,8 +60,9 @@ type Transport interface {
 
 // Reporter is a Transport that hears of errors later than Send and Receive return.
 type Reporter interface {
-	// Report has the errors reported from now on. Open calls it once. The Link thins them out.
-	Report(report func(op, subject string, err error))
+	// Report has errors reported from now on, to a Link that thins them out: n is how many there were, of this
+	// op, since the last report. Open calls it once.
+	Report(report func(op, subject string, n int64, err error))
 }
 
 // Dropper is a Transport that drops messages which it received, when the handlers are slower than they come.
