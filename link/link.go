@@ -96,7 +96,7 @@ func Open(bus *weakbus.Bus, t Transport, opts ...Option) *Link {
 	if l.origin == "" {
 		l.origin = rand.Text()[:12]
 	}
-	l.plain = map[string][]string{originHeader: {l.origin}}
+	l.plain = map[string][]string{OriginHeader: {l.origin}}
 	l.node.add(l.origin)
 	if r, ok := t.(Reporter); ok {
 		r.Report(func(op, subject string, n int64, err error) {

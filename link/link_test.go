@@ -253,7 +253,8 @@ func TestNothingComesBack(t *testing.T) {
 	syncAll(t, a, b, c)
 	weakbus.Publish(a.bus, placed{"1", 1})
 	hears(t, vc, "placed 1", "billed 1")
-	hears(t, va, "placed 1", "billed 1")
+	require.Eventually(t, func() bool { return len(va.list()) == 2 }, 5*time.Second, time.Millisecond)
+	assert.ElementsMatch(t, []string{"placed 1", "billed 1"}, va.list(), "the answer may be faster than a's own handler")
 	hears(t, clerk, "billing 1")
 	require.Eventually(t, func() bool { return a.link.Stats() == link.Stats{Sent: 1, Received: 1, Own: 1, Interests: 2} }, time.Second, time.Millisecond)
 }

@@ -13,7 +13,7 @@ type Message struct {
 	Name string
 	// Subject is Name and the keys, escaped, with a dot before each.
 	Subject string
-	// Header has keys in lower case. A transport must neither change nor keep that of a message it sends.
+	// Header has keys in lower case. It is shared: nobody changes that of a message it is given.
 	Header map[string][]string
 	// Data is what the Codec made of the event.
 	Data []byte
@@ -22,6 +22,10 @@ type Message struct {
 	// "key" means that the message will never be understood, ErrIdle that nobody listens any more.
 	Done func(error)
 }
+
+// OriginHeader is the key under which a message names the link that its event was published at. Most messages
+// have no other header, so a transport may carry this one in a way of its own.
+const OriginHeader = "weakbus-origin"
 
 func (m *Message) get(key string) string {
 	if v := m.Header[key]; len(v) > 0 {

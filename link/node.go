@@ -58,7 +58,7 @@ const maxIDs = 64
 // been reports whether a message was at this node before.
 func (n *node) been(m *Message) bool {
 	ids := *n.ids.Load()
-	if slices.Contains(ids, m.get(originHeader)) {
+	if slices.Contains(ids, m.get(OriginHeader)) {
 		return true
 	}
 	if via := m.get(viaHeader); via != "" {
@@ -71,15 +71,14 @@ func (n *node) been(m *Message) bool {
 	return false
 }
 
-const (
-	originHeader = "weakbus-origin" // the link that the event was published at
-	viaHeader    = "weakbus-via"    // the links that it passed since, with commas between
-)
+// viaHeader has the links that an event passed since its origin, with commas between.
+const viaHeader = "weakbus-via"
 
-// mark is in the context of an event that came from another process. Taps see an event before its handlers do,
+// mark is the context of an event that came from another process; it is its own value. Taps see an event before its handlers do,
 // so the first publish of its type that a link's tap sees with this context is that event; what
 // handlers publish with the same context comes after it, and is theirs.
 type mark struct {
+	context.Context
 	from *Link
 	typ  reflect.Type
 	m    *Message
@@ -90,6 +89,14 @@ type mark struct {
 }
 
 type markKey struct{}
+
+// Value returns the mark itself for its key.
+func (m *mark) Value(key any) any {
+	if key == (markKey{}) {
+		return m
+	}
+	return m.Context.Value(key)
+}
 
 // Remote reports whether ctx is that of an event which came from another process, or was made from such a
 // context.
@@ -119,14 +126,14 @@ func (l *Link) header(ctx context.Context, in *mark, contentType string) map[str
 		return l.plain
 	}
 	h := make(map[string][]string, 4)
-	h[originHeader] = l.plain[originHeader]
+	h[OriginHeader] = l.plain[OriginHeader]
 	if in != nil {
 		via := l.origin
 		if before := in.m.get(viaHeader); before != "" {
 			via = before + "," + via
 		}
-		if origin := in.m.get(originHeader); origin != "" {
-			h[originHeader] = []string{origin}
+		if origin := in.m.get(OriginHeader); origin != "" {
+			h[OriginHeader] = []string{origin}
 		}
 		h[viaHeader] = []string{via}
 	}

@@ -295,7 +295,7 @@ func (h *half[E]) receive(m *Message) {
 
 // publish has an event that came in reach the subscribers here.
 func (h *half[E]) publish(topic *weakbus.Topic[E], m *Message, event E) {
-	ctx := context.WithValue(context.Background(), markKey{}, &mark{from: h.l, typ: reflect.TypeFor[E](), m: m})
+	var ctx context.Context = &mark{Context: context.Background(), from: h.l, typ: reflect.TypeFor[E](), m: m}
 	if h.l.prop != nil {
 		ctx = h.l.prop.Extract(ctx, m.Header)
 	}
