@@ -61,6 +61,9 @@ func (n *node) been(m *Message) bool {
 	if slices.Contains(ids, m.get(OriginHeader)) {
 		return true
 	}
+	if len(m.Header) == 1 {
+		return false // most have no more
+	}
 	if via := m.get(viaHeader); via != "" {
 		for id := range strings.SplitSeq(via, ",") {
 			if slices.Contains(ids, id) {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/weakbus/weakbus"
 )
@@ -66,6 +67,7 @@ func Share[E any](l *Link, name string, opts ...ShareOption) error {
 			c.Interest = h.interest
 		}
 		stopTap := weakbus.Tap(l.bus, c)
+		h.isReady.Store(true)
 		close(h.ready)
 		return func() { stopTap(); h.deaf() }
 	})
@@ -78,6 +80,7 @@ type half[E any] struct {
 	name    string
 	content string
 	ready   chan struct{} // closed when what was active at first is known
+	isReady atomic.Bool
 
 	mu    sync.RWMutex
 	over  bool            // nothing more is asked for
@@ -261,7 +264,9 @@ func (h *half[E]) topic(subject string) (*weakbus.Topic[E], error) {
 
 // receive is called by the transport, for one message at a time.
 func (h *half[E]) receive(m *Message) {
-	<-h.ready
+	if !h.isReady.Load() {
+		<-h.ready
+	}
 	if h.l.over.Load() || !under(m.Subject, h.name) {
 		m.done(ErrIdle)
 		return

@@ -31,10 +31,10 @@ func Buffer(n int) Option {
 // order in which it published them, whatever their types.
 type Transport struct {
 	nc     *nats.Conn
-	prefix string // with a dot at the end
-	group  string // the beginning of the names of its queue groups
-	in     chan *nats.Msg
-	quit   chan struct{}
+	prefix string         // with a dot at the end
+	group  string         // the beginning of the names of its queue groups
+	in     chan *nats.Msg // nil: the end
+	over   atomic.Bool    // Close has given up: what waits is not handed over
 	done   chan struct{}
 	once   sync.Once
 	err    error // of Close
@@ -44,8 +44,12 @@ type Transport struct {
 	subs    map[*nats.Subscription]struct{}
 	gone    int64 // what subscriptions that have ended had dropped
 
-	sent    atomic.Pointer[origin] // what Send sent last
-	origins map[string]*origin     // by id; owned by run
+	sent atomic.Pointer[origin] // what Send sent last
+
+	// of run alone
+	origins    map[string]*origin // by id
+	last       *nats.Subscription // the one of the message before,
+	lastHandle func(*link.Message)
 
 	report atomic.Pointer[reporter]
 	slow   atomic.Bool // something was dropped that is not told yet
@@ -76,7 +80,7 @@ type reporter func(op, subject string, n int64, err error)
 func New(nc *nats.Conn, prefix string, opts ...Option) *Transport {
 	t := &Transport{
 		nc: nc, prefix: checkPrefix(prefix) + ".", group: "weakbus-" + nuid.Next() + ".",
-		in: make(chan *nats.Msg, 65536), quit: make(chan struct{}), done: make(chan struct{}),
+		in: make(chan *nats.Msg, 65536), done: make(chan struct{}),
 		handles: map[string]func(*link.Message){}, subs: map[*nats.Subscription]struct{}{}, origins: map[string]*origin{},
 	}
 	for _, opt := range opts {
@@ -185,19 +189,11 @@ func (t *Transport) tellDropped() {
 func (t *Transport) run() {
 	defer close(t.done)
 	for n := 0; ; n++ {
-		select {
-		case m := <-t.in:
-			t.handle(m)
-		case <-t.quit:
-			for {
-				select {
-				case m := <-t.in: // accepted before
-					t.handle(m)
-				default:
-					return
-				}
-			}
+		m := <-t.in
+		if m == nil || t.over.Load() {
+			return
 		}
+		t.handle(m)
 		// the connection tells only the first of the messages that it drops in a row
 		if t.slow.Load() && (n%64 == 0 || len(t.in) == 0) {
 			if len(t.in) == 0 {
@@ -209,10 +205,12 @@ func (t *Transport) run() {
 }
 
 func (t *Transport) handle(m *nats.Msg) {
-	t.mu.RLock()
-	handle := t.handles[m.Sub.Queue]
-	t.mu.RUnlock()
-	if handle != nil {
+	if m.Sub != t.last {
+		t.mu.RLock()
+		t.last, t.lastHandle = m.Sub, t.handles[m.Sub.Queue]
+		t.mu.RUnlock()
+	}
+	if handle := t.lastHandle; handle != nil {
 		handle(&link.Message{Subject: m.Subject[len(t.prefix):], Header: t.header(m), Data: m.Data})
 	}
 }
@@ -356,10 +354,18 @@ func (t *Transport) Close(ctx context.Context) error {
 		ctx, cancel := limit(ctx)
 		defer cancel()
 		t.err = settle(ctx, t.nc) // after that nothing more comes: the link has stopped what Receive began
-		close(t.quit)
+		select {
+		case t.in <- nil: // behind all that was accepted
+		case <-ctx.Done():
+		}
 		select {
 		case <-t.done:
 		case <-ctx.Done():
+			t.over.Store(true)
+			select {
+			case t.in <- nil: // wakes it
+			default:
+			}
 			if !errors.Is(t.err, ctx.Err()) {
 				t.err = errors.Join(t.err, ctx.Err())
 			}

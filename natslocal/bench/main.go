@@ -109,7 +109,8 @@ func linked(a, b *nats.Conn, s *sink) pair {
 
 type result struct {
 	p50, p99      time.Duration
-	rate          float64
+	each          time.Duration // at full speed
+	cpu           time.Duration // of that, of the processor
 	bytes, allocs float64
 }
 
@@ -134,7 +135,7 @@ func measure(p pair, s *sink, calls, events int) result {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	begin := time.Now()
+	begin, busy := time.Now(), cpu()
 	for i := range events {
 		p.publish(event(int64(i)))
 		for i%1000 == 0 && int64(i)-s.n.Load() > ahead {
@@ -148,30 +149,32 @@ func measure(p pair, s *sink, calls, events int) result {
 		}
 		time.Sleep(50 * time.Microsecond)
 	}
-	r.rate = float64(events) / time.Since(begin).Seconds()
+	r.each, r.cpu = time.Since(begin)/time.Duration(events), (cpu()-busy)/time.Duration(events)
 	runtime.ReadMemStats(&after)
 	r.bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(events)
 	r.allocs = float64(after.Mallocs-before.Mallocs) / float64(events)
 	return r
 }
 
-// median takes the median of each figure.
-func median(rs []result) result {
-	by := func(of func(result) float64) float64 {
-		var all []float64
-		for _, r := range rs {
-			all = append(all, of(r))
-		}
-		slices.Sort(all)
-		return all[len(all)/2]
+// median returns the median of a figure.
+func median(rs []result, of func(result) float64) float64 {
+	var all []float64
+	for _, r := range rs {
+		all = append(all, of(r))
 	}
-	return result{
-		time.Duration(by(func(r result) float64 { return float64(r.p50) })),
-		time.Duration(by(func(r result) float64 { return float64(r.p99) })),
-		by(func(r result) float64 { return r.rate }),
-		by(func(r result) float64 { return r.bytes }),
-		by(func(r result) float64 { return r.allocs }),
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// cell writes the median of a time, and the median over the rounds of its ratio to the first row's.
+func cell(rs, base []result, of func(result) time.Duration) string {
+	ratios := make([]float64, len(rs))
+	for i := range rs {
+		ratios[i] = float64(of(rs[i])) / float64(of(base[i]))
 	}
+	slices.Sort(ratios)
+	at := time.Duration(median(rs, func(r result) float64 { return float64(of(r)) }))
+	return fmt.Sprintf("%v (%.2f)", at.Round(10*time.Nanosecond), ratios[len(ratios)/2])
 }
 
 func main() {
@@ -190,9 +193,9 @@ func main() {
 
 	data, err := json.Marshal(event(time.Now().UnixNano()))
 	check(err)
-	fmt.Printf("%d bytes of JSON, median of %d rounds\n\n", len(data), *rounds)
-	fmt.Println("| way | what | p50 | p99 | events/s | B each | allocs each |")
-	fmt.Println("| --- | --- | --- | --- | --- | --- | --- |")
+	fmt.Printf("%d bytes of JSON, median of %d rounds; in brackets, beside the first row\n\n", len(data), *rounds)
+	fmt.Println("| way | what | p50 | p99 | each, at full speed | of that CPU | B | allocs |")
+	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, way := range []string{"in process", "loopback"} {
 		dial := func() *nats.Conn {
 			var nc *nats.Conn
@@ -225,12 +228,14 @@ func main() {
 				runtime.KeepAlive(s)
 			}
 		}
-		base := median(all[0])
 		for i, what := range whats {
-			r := median(all[i])
-			fmt.Printf("| %s | %s | %v (%.2f) | %v (%.2f) | %.0f (%.2f) | %.0f | %.1f |\n", way, what,
-				r.p50.Round(100*time.Nanosecond), float64(r.p50)/float64(base.p50), r.p99.Round(100*time.Nanosecond), float64(r.p99)/float64(base.p99),
-				r.rate, base.rate/r.rate, r.bytes, r.allocs)
+			rs := all[i]
+			fmt.Printf("| %s | %s | %s | %s | %s | %s | %.0f | %.1f |\n", way, what,
+				cell(rs, all[0], func(r result) time.Duration { return r.p50 }),
+				cell(rs, all[0], func(r result) time.Duration { return r.p99 }),
+				cell(rs, all[0], func(r result) time.Duration { return r.each }),
+				cell(rs, all[0], func(r result) time.Duration { return r.cpu }),
+				median(rs, func(r result) float64 { return r.bytes }), median(rs, func(r result) float64 { return r.allocs }))
 		}
 	}
 	check(local.Close(context.Background()))
