@@ -303,3 +303,35 @@ func TestDurableStreamOptionAndErrors(t *testing.T) {
 	_, err = natslink.NewDurable(soon(t), dial(t, plain), "shop", "a")
 	require.ErrorContains(t, err, "natslink: stream shop: ")
 }
+
+// The permissions that docs/distributed.md names are enough.
+func TestDurablePermissions(t *testing.T) {
+	dir := t.TempDir()
+	user := func(name string, publish ...string) *server.User {
+		return &server.User{Username: name, Password: "p", Permissions: &server.Permissions{
+			Publish:   &server.SubjectPermission{Allow: append(publish, "shop.>", "$JS.API.STREAM.INFO.shop", "$JS.API.CONSUMER.>", "$JS.ACK.shop.>")},
+			Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}},
+		}}
+	}
+	s := serve(t, func(o *server.Options) {
+		o.JetStream, o.StoreDir = true, dir
+		o.Users = []*server.User{user("maker", "$JS.API.STREAM.CREATE.shop"), user("user")}
+	})
+	var ps []*process
+	for _, name := range []string{"maker", "user"} {
+		nc := dial(t, s, nats.UserInfo(name, "p"))
+		tr, err := natslink.NewDurable(soon(t), nc, "shop", name)
+		require.NoError(t, err)
+		ps = append(ps, start(t, nc, tr))
+	}
+	v := &flaky{}
+	v.fails.Store(1)
+	weakbus.SubscribeContext(ps[1].bus, v, (*flaky).on)
+	syncAll(t, ps...)
+	publish(ps[0], 0, 2)
+	hears(t, &v.view, "failed 0", "done 0", "done 1")
+	assert.Equal(t, "handle", (<-ps[1].errs).Op)
+	assert.Empty(t, ps[0].errs)
+	assert.Empty(t, ps[1].errs)
+	runtime.KeepAlive(v)
+}
