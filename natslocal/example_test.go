@@ -19,7 +19,7 @@ func (w *Window) Saved(s Saved) { w.seen <- s.File }
 // Two processes of one machine call Local with the same arguments; here one process does so twice.
 func ExampleLocal() {
 	ctx := context.Background()
-	window := &Window{make(chan string)}
+	window := &Window{make(chan string, 16)}
 	var editor *weakbus.Bus
 	for range 2 {
 		t, err := natslocal.Local("127.0.0.1:7423", "a token that the processes share", "editor")
