@@ -273,9 +273,13 @@ func (tr *tracer) pump() {
 		return
 	}
 	tr.pumping = true
-	defer func() { // also when a hook panics
+	defer func() {
 		tr.pumping = false
+		left := len(tr.moves) > 0 // a hook has panicked, or ended the goroutine
 		tr.mu.Unlock()
+		if left {
+			tr.pump()
+		}
 	}()
 	for len(tr.moves) > 0 {
 		m := tr.moves[0]
@@ -359,8 +363,7 @@ func (tr *tracer) tellEnded(t *Topic, e *Entry) {
 			o.Ended(info, cause)
 		}
 	}
-	x := e.kind.extra
-	if cause != Collected || info.Heard || x != nil && x.keyDied.Load() {
+	if cause != Collected || info.Heard || t.Branch != nil && t.Branch.keyDied() {
 		return
 	}
 	for _, o := range set.list {
