@@ -232,6 +232,9 @@ func publish[E any](t *core.Topic, l *core.List, event E) (int, core.Registers) 
 			return 0, core.Registers{}
 		}
 		if l == nil || l.Mode != 0 {
+			if l != nil && l.N < 0 { // never: it makes the frame large, see Distance
+				new(core.Distance).Keep()
+			}
 			return far(&core.Job{Topic: t}, event), core.Registers{}
 		}
 	}
@@ -252,13 +255,9 @@ func publish[E any](t *core.Topic, l *core.List, event E) (int, core.Registers) 
 				break
 			}
 		}
-		if k == len(s.Segments) && s.Fresh(l) {
+		if k == len(s.Segments) && s.Over(l) {
 			return ran, core.Registers{}
 		}
-	}
-	if t == nil { // never: it makes the frame large, see Distance
-		var room core.Distance
-		room.Keep()
 	}
 	j := core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}
 	if ran == 0 && k == 0 {

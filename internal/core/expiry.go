@@ -30,7 +30,7 @@ func (x *extra) watchFor(ctx context.Context, bus *Bus) (refused bool) {
 	}
 	y := &Expiry{ctx: ctx, entry: e}
 	x.expiry = weak.Make(y)
-	stop := context.AfterFunc(ctx, func() { y.entry.end(Cancelled) })
+	stop := context.AfterFunc(ctx, y.over)
 	y.stop.Store(&stop)
 	if e.final() {
 		stop()
@@ -41,6 +41,14 @@ func (x *extra) watchFor(ctx context.Context, bus *Bus) (refused bool) {
 		strays.addExpiry(x.expiry)
 	}
 	return false
+}
+
+// over ends the subscription, also where a closed bus waits for its mailbox: nobody else may be left to know
+// of the context.
+func (y *Expiry) over() {
+	if !y.entry.end(Cancelled) {
+		y.entry.unwanted()
+	}
 }
 
 // leave has the context forget the subscription.
@@ -109,13 +117,6 @@ func (t *ties) addExpiry(w weak.Pointer[Expiry]) {
 	}
 }
 
-// callsOut reports whether pruning may call methods of contexts, which users wrote.
-func (t *ties) callsOut() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.expiries) > 0
-}
-
 // prune forgets what is gone, and has the others let go of what ended. It takes what there is, and
 // does the work without the lock, so that nobody who subscribes waits for it.
 func (t *ties) prune() {
@@ -181,20 +182,14 @@ func (b *Bus) arm() {
 // Sweep sweeps the bus. If the collection took it, the scopes and contexts of others may still have
 // something of it.
 func (s busSweep) Sweep() {
-	b := s.bus.Value()
-	switch {
-	case b != nil && b.still.Load():
-	case b == nil && s.ties.callsOut():
-		s.ties.gone.Store(true)
-		sweep.Call(s.ties.prune)
-	case b == nil:
-		s.ties.gone.Store(true)
-		s.ties.prune()
-	case b.observed() || s.ties.callsOut():
-		sweep.Call(b.sweep)
-	default:
-		b.sweep()
+	if b := s.bus.Value(); b != nil {
+		if !b.still.Load() {
+			sweep.Call(b.sweep) // which may call hooks and methods of contexts
+		}
+		return
 	}
+	s.ties.gone.Store(true)
+	sweep.Call(s.ties.prune)
 }
 
 // sweep removes the subscribers that were collected, and arms the next sweep if any remain.

@@ -90,6 +90,7 @@ type Outcome struct {
 
 // Finish ends a publish that does not return the errors of handlers: it makes them known.
 func (j *Job) Finish() {
+	defer wipe()
 	leave(j.room[:])
 	leave(j.more)
 	if j.leg.List != nil && j.leg.call != (grace.Call{}) { // a panic came before it was delivered to
@@ -529,6 +530,7 @@ func (j *Job) Open(ctx context.Context) error {
 
 // Close tells observers the errors, and everybody if a panic took them from the publisher.
 func (j *Job) Close() {
+	defer wipe()
 	for _, err := range j.Errs {
 		j.Topic.Bus.failed(err, j.Returned)
 	}

@@ -1,0 +1,15 @@
+#include "textflag.h"
+
+// func wipe()
+TEXT ·wipe(SB), NOSPLIT, $0-0
+	XORL DX, DX
+	XORL R12, R12
+	XORL R13, R13
+	XORL R15, R15
+	XORPS X0, X0
+	XORPS X1, X1
+	XORPS X2, X2
+	XORPS X3, X3
+	XORPS X4, X4
+	XORPS X5, X5
+	RET
