@@ -23,6 +23,8 @@ func TestAllocations(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 10, 1_000} {
 		bus := weakbus.New()
 		guarded := weakbus.New(weakbus.OnPanic(func(*weakbus.PanicError) {}))
+		tapped := weakbus.New()
+		weakbus.Tap(tapped, weakbus.TapConfig[event]{Publish: func(context.Context, weakbus.TopicInfo, event) error { return nil }})
 		topic := weakbus.TopicOf[event](bus)
 		var scope weakbus.Scope
 		var stops weakbus.Topic[*stoppable]
@@ -31,6 +33,7 @@ func TestAllocations(t *testing.T) {
 			keep[i] = &node{}
 			weakbus.Subscribe(bus, keep[i], func(*node, event) {})
 			weakbus.Subscribe(guarded, keep[i], func(*node, event) {})
+			weakbus.Subscribe(tapped, keep[i], func(*node, event) {})
 			weakbus.SubscribeContext(bus, keep[i], func(*node, context.Context, event) error { return nil })
 			weakbus.SubscribeFunc(bus, &scope, func(event) {}, weakbus.Filter(func(event) bool { return true }))
 			weakbus.SubscribeFunc(&stops, &scope, func(*stoppable) {})
@@ -46,6 +49,7 @@ func TestAllocations(t *testing.T) {
 			{"Topic.Publish", 0, func() { topic.Publish(event{1, 2, "x"}) }},
 			{"Publish on the bus", 0, func() { weakbus.Publish(bus, event{1, 2, "x"}) }},
 			{"Publish with OnPanic", 0, func() { weakbus.Publish(guarded, event{}) }},
+			{"Publish with a Tap", 0, func() { weakbus.Publish(tapped, event{}) }},
 			{"Publish of a stoppable event", 0, func() { stops.Publish(stop) }},
 			{"Topic.PublishContext", 0, func() { _, _ = topic.PublishContext(ctx, event{}) }},
 			{"PublishContext, cancellable", 0, func() { _, _ = weakbus.PublishContext(cancellable, bus, event{}) }},

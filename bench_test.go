@@ -332,6 +332,39 @@ func (l *listener) OnTick(e tick) {
 	}
 }
 
+// BenchmarkPublishCounted is what a subscription under a scope costs publishes of its topic: they are
+// counted, for CloseWait. The parallel ones are for -cpu 1,2.
+func BenchmarkPublishCounted(b *testing.B) {
+	for _, n := range []int{1, 10, 1_000} {
+		for _, counted := range []bool{false, true} {
+			ps := players(n)
+			quiet := make([]*listener, n)
+			var topic, shared weakbus.Topic[tick]
+			var scope weakbus.Scope
+			var opts []weakbus.SubscribeOption
+			if counted {
+				opts = append(opts, weakbus.In(&scope))
+			}
+			for i, p := range ps {
+				weakbus.Subscribe(&topic, p, (*player).OnTick, opts...)
+				quiet[i] = new(listener)
+				weakbus.Subscribe(&shared, quiet[i], (*listener).OnTick, opts...)
+			}
+			benchLoop(b, fmt.Sprintf("n=%d/counted=%v", n, counted), func(e tick) { topic.Publish(e) })
+			b.Run(fmt.Sprintf("n=%d/counted=%v/parallel", n, counted), func(b *testing.B) {
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						shared.Publish(tick{1})
+					}
+				})
+			})
+			runtime.KeepAlive(ps)
+			runtime.KeepAlive(quiet)
+			runtime.KeepAlive(&scope)
+		}
+	}
+}
+
 func BenchmarkSubscribeCancel(b *testing.B) {
 	for _, others := range []int{0, 1_000, 100_000, 1_000_000} {
 		ps := players(others)

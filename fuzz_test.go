@@ -13,7 +13,7 @@ func FuzzOperations(f *testing.F) {
 		var ops []op
 		for drops := 0; len(data) >= 3 && len(ops) < most; data = data[3:] {
 			o := op{data[0], data[1], data[2]}
-			if o.code%16 == 8 {
+			if o.code%opCodes == dropCode {
 				if drops++; drops > 5 { // each costs a collection
 					continue
 				}

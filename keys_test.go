@@ -265,6 +265,7 @@ func TestAt_WhoSubscribesDuringAPublishHearsTheNextOnAnyLevel(t *testing.T) {
 		weakbus.Subscribe(&topic, late, (*node).hear)
 		weakbus.Subscribe(topic.At(1), late, (*node).hear)
 	}
+	defer runtime.KeepAlive(d)
 	weakbus.Subscribe(topic.At(1), d, (*node).hear)
 	parent := &node{}
 	weakbus.Subscribe(&topic, parent, (*node).hear)

@@ -28,6 +28,10 @@ type system interface {
 	post(n int)
 	drain() int
 	last() (int, bool)
+	update(n int) int
+	clear() int
+	flush() // delivers what waits in the mailbox
+	end()
 	state(id int) weakbus.State
 	len() int
 	settle() // outside all publishes: collections, as the script asked for
@@ -45,10 +49,18 @@ const (
 	implemented
 	catching
 	replayed
+	through // the mailbox that all of them share
+	coalesced
 	kinds
 )
 
 const modelKeys = 3
+
+// opCodes is how many codes of operations there are; some stand for the same.
+const opCodes = 24
+
+// dropCode is that of dropping a receiver, which costs a collection.
+const dropCode = 8
 
 // op is one operation. In a script some are done at once, others by the handler of a
 // subscriber when it next hears an event.
@@ -81,12 +93,14 @@ func runScript(ops []op, build func(deliver func(id, n int)) system) []string {
 	for key := range modelKeys {
 		s.note("last at %d %d", key, s.sys.publishAt(key, 2))
 	}
+	s.sys.flush()
 	for id := range s.next {
 		s.note("%d is %v", id, s.sys.state(id))
 	}
 	last, ok := s.sys.last()
 	s.note("retained %d %v", last, ok)
 	s.note("len %d", s.sys.len())
+	s.sys.end()
 	return s.trace
 }
 
@@ -111,7 +125,7 @@ func (s *script) do(o op) {
 	if s.next > 0 {
 		id = int(o.a) % s.next
 	}
-	switch code := o.code % 20; {
+	switch code := o.code % opCodes; {
 	case code < 4 || id < 0:
 		s.sys.subscribe(s.next, int(int8(o.b))/50, kind(o.a)%kinds)
 		s.next++
@@ -121,17 +135,30 @@ func (s *script) do(o op) {
 		s.sys.pause(id)
 	case code == 7:
 		s.sys.resume(id)
-	case code == 8 && s.depth == 0:
+	case code == dropCode && s.depth == 0:
 		s.sys.drop(id)
 	case code < 12:
 		s.inside[id] = append(s.inside[id], op{o.b, o.b >> 2, o.a})
 	case code == 12:
 		s.sys.post(int(o.b))
+	case code == 20:
+		if s.depth == 0 { // a handler in the mailbox would wait for itself
+			s.depth++
+			s.note("flush")
+			s.sys.flush()
+			s.depth--
+		}
+	case code == 21:
+		if o.b%4 == 0 {
+			s.note("clear %d", s.sys.clear())
+		}
 	case s.depth < 3:
 		s.depth++
 		switch code {
 		case 13:
 			s.note("drain %d", s.sys.drain())
+		case 22, 23:
+			s.note("update %d ran %d", o.b, s.sys.update(int(o.b)))
 		case 14, 15:
 			s.note("publish %d at %d ran %d", o.b, o.a, s.sys.publishAt(int(o.a)%modelKeys, int(o.b)))
 		default:
@@ -150,6 +177,13 @@ type naive struct {
 	kept     []int // the last event, if any
 	queue    []int
 	draining bool
+	mailbox  []*naiveLetter
+}
+
+// naiveLetter is an event that waits in the mailbox.
+type naiveLetter struct {
+	sub *naiveSub
+	n   int
 }
 
 const (
@@ -164,6 +198,7 @@ type naiveSub struct {
 	busy         bool  // with what it missed
 	missed       []int // the latest, if any
 	end          weakbus.State
+	refused      bool // what its mailbox has is not wanted, though it was Closed
 }
 
 func (b *naive) subscribe(id, priority int, kind kind) {
@@ -201,6 +236,7 @@ func (b *naive) catchUp(sub *naiveSub) {
 func (b *naive) cancel(id int) bool {
 	sub := b.byID[id]
 	if sub.end != weakbus.Active {
+		sub.refused = true // what a mailbox accepted before
 		return false
 	}
 	sub.end = weakbus.Cancelled
@@ -208,7 +244,9 @@ func (b *naive) cancel(id int) bool {
 }
 
 func (b *naive) drop(id int) {
-	if sub := b.byID[id]; sub.end == weakbus.Active {
+	sub := b.byID[id]
+	sub.refused = true
+	if sub.end == weakbus.Active {
 		sub.end = weakbus.Collected
 	}
 }
@@ -241,6 +279,11 @@ func (b *naive) run(n int, lists ...[]*naiveSub) (ran int) {
 	for _, sub := range slices.Concat(lists...) {
 		switch {
 		case sub.end != weakbus.Active || sub.kind == filtered && n%2 == 0:
+		case sub.kind == through || sub.kind == coalesced:
+			if !sub.paused {
+				b.put(sub, n)
+				ran++
+			}
 		case sub.paused && sub.kind == catching, sub.busy && !sub.paused:
 			sub.missed = []int{n}
 		case sub.paused:
@@ -253,6 +296,56 @@ func (b *naive) run(n int, lists ...[]*naiveSub) (ran int) {
 		}
 	}
 	return ran
+}
+
+func (b *naive) put(sub *naiveSub, n int) {
+	for _, l := range b.mailbox {
+		if sub.kind == coalesced && l.sub == sub {
+			l.n = n
+			return
+		}
+	}
+	b.mailbox = append(b.mailbox, &naiveLetter{sub, n})
+}
+
+// flush delivers to those that are active, and what Clear found accepted already.
+func (b *naive) flush() {
+	for len(b.mailbox) > 0 {
+		l := b.mailbox[0]
+		b.mailbox = b.mailbox[1:]
+		wanted := l.sub.end == weakbus.Active || l.sub.end == weakbus.Closed && !l.sub.refused
+		if wanted && !l.sub.paused {
+			b.deliver(l.sub.id, l.n)
+		}
+	}
+}
+
+func (b *naive) end() {}
+
+func (b *naive) update(n int) int {
+	if !b.retain {
+		return -1
+	}
+	last, ok := b.last()
+	return b.publish(updated(last, ok, n))
+}
+
+// updated is what an update makes of the last event.
+func updated(last int, ok bool, n int) int {
+	if !ok {
+		return n
+	}
+	return (7*last + n) % 251
+}
+
+func (b *naive) clear() (ended int) {
+	for _, sub := range b.lists[ownList] {
+		if sub.end == weakbus.Active {
+			sub.end = weakbus.Closed
+			ended++
+		}
+	}
+	return ended
 }
 
 func (b *naive) post(n int) { b.queue = append(b.queue, n) }
@@ -301,6 +394,10 @@ type real struct {
 	bus     *weakbus.Bus
 	topic   *weakbus.Topic[modelEvent]
 	queue   *weakbus.Queue
+	retain  bool
+	mailbox *weakbus.Mailbox
+	holder  *weakbus.Bus  // of what holds the mailbox up while the script goes on
+	release chan struct{} // lets the mailbox go on
 	owners  map[int]any
 	subs    map[int]*weakbus.Subscription
 	dying   []func() []string
@@ -355,6 +452,10 @@ func (b *real) subscribe(id, priority int, kind kind) {
 			opts = append(opts, weakbus.CatchUp())
 		case replayed:
 			opts = append(opts, weakbus.Replay())
+		case through:
+			opts = append(opts, weakbus.Through(b.mailbox))
+		case coalesced:
+			opts = append(opts, weakbus.Through(b.mailbox), weakbus.Coalesce())
 		}
 		d := &modelNode{b, id}
 		b.owners[id] = d
@@ -370,6 +471,35 @@ func (b *real) len() int                   { return b.topic.Len() }
 
 func (b *real) post(n int) { require.NoError(b.t, weakbus.Post(b.queue, modelEvent{n})) }
 func (b *real) drain() int { return b.queue.Drain() }
+
+// modelHold is an event whose handler holds the mailbox up.
+type modelHold struct{ entered, release chan struct{} }
+
+func (b *real) hold() {
+	h := modelHold{make(chan struct{}), make(chan struct{})}
+	b.release = h.release
+	weakbus.Publish(b.holder, h)
+	<-h.entered
+}
+
+func (b *real) flush() {
+	b.end()
+	b.hold()
+}
+
+func (b *real) end() {
+	close(b.release)
+	require.NoError(b.t, b.mailbox.Wait(b.t.Context()))
+}
+
+func (b *real) clear() int { return b.topic.Clear() }
+
+func (b *real) update(n int) int {
+	if !b.retain {
+		return -1
+	}
+	return b.topic.Update(func(last modelEvent, ok bool) modelEvent { return modelEvent{updated(last.n, ok, n)} })
+}
 
 func (b *real) last() (int, bool) {
 	e, ok := b.topic.Last()
@@ -430,8 +560,15 @@ func compareWithModel(t testing.TB, ops []op) {
 		if retain {
 			topic.Retain()
 		}
-		return &real{deliver: deliver, bus: bus, topic: topic, queue: weakbus.NewQueue(bus),
+		sys := &real{deliver: deliver, bus: bus, topic: topic, queue: weakbus.NewQueue(bus), retain: retain,
+			mailbox: weakbus.NewMailbox(1<<20, weakbus.Block), holder: weakbus.New(),
 			owners: owners, subs: map[int]*weakbus.Subscription{}, t: t}
+		weakbus.SubscribeFunc(sys.holder, sys.holder.Scope(), func(h modelHold) {
+			close(h.entered)
+			<-h.release
+		}, weakbus.Through(sys.mailbox))
+		sys.hold()
+		return sys
 	})
 	runtime.KeepAlive(owners)
 	for i := range min(len(want), len(got)) {

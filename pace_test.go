@@ -235,6 +235,7 @@ func TestPace_APendingEventIsLetGoOfWithItsReceiver(t *testing.T) {
 	func() {
 		d := &node{}
 		receiver = weak.Make(d)
+		//weakvet:ignore vanishing the test says when it goes
 		weakbus.Subscribe(bus, d, func(*node, *big) {}, weakbus.Debounce(time.Hour))
 		event = pending(bus)
 	}()
@@ -349,6 +350,7 @@ func TestPace_ATimersHandlerThatWaitsForItselfIsNoSilentHang(t *testing.T) {
 		bus := weakbus.New()
 		var scope weakbus.Scope
 		errs := make(chan error, 2)
+		//weakvet:ignore vanishing the test says when it goes
 		weakbus.SubscribeFunc(bus, &scope, func(note) {
 			errs <- scope.CloseWait(context.Background())
 			errs <- bus.Close()

@@ -603,6 +603,7 @@ func TestPublish_CompactionInAHandlerLetsNobodyJoinThePublish(t *testing.T) {
 	// The first chunk has room left behind it; the handler makes it the last one again.
 	var topic weakbus.Topic[note]
 	a, b, late, c := &node{}, &node{}, &node{}, &other{}
+	defer runtime.KeepAlive(a)
 	subA := weakbus.Subscribe(&topic, a, (*node).hear)
 	weakbus.Subscribe(&topic, b, (*node).hear)
 	subC := weakbus.Subscribe(&topic, c, (*other).hear)

@@ -129,6 +129,7 @@ func TestInterface_WhoSubscribesDuringAPublishHearsTheNext(t *testing.T) {
 	bus := weakbus.New()
 	a, late, d := &auditor{}, &auditor{}, &node{}
 	weakbus.Subscribe(bus, a, (*auditor).any)
+	defer runtime.KeepAlive(d)
 	weakbus.Subscribe(bus, d, (*node).hear)
 	d.on = func(note) {
 		d.on = nil

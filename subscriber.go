@@ -239,7 +239,10 @@ func callHeldContext[E any](h *holder, ctx context.Context, event E) error {
 // Package weakbustest works on the core through this.
 var _ = testhook.Set(testhook.Hooks{
 	Expire: func(subscription any) bool { return subscription.(*Subscription).entry.Expire() },
-	Early: func(bus any, told func(info any)) {
-		bus.(*Bus).core.Observe(&core.Observer{Early: func(i core.Info) { told(subscriptionInfo(i)) }})
+	Early: func(bus any, told func(info any), exempt func() bool) {
+		bus.(*Bus).core.Observe(&core.Observer{Early: func(i core.Info) { told(subscriptionInfo(i)) }, Exempt: exempt})
+	},
+	Vanished: func(bus any, told func(info any)) {
+		bus.(*Bus).core.Vanished(func(i core.Info) { told(subscriptionInfo(i)) })
 	},
 })

@@ -13,11 +13,11 @@ type TapConfig[E any] struct {
 	// Publish is called with each event before its subscribers are, on the publisher's goroutine and
 	// also concurrently. ctx is that of PublishContext, and context.Background() for Publish. Its error
 	// is among those that PublishContext returns; after Publish it is logged, the 1st, the 10th, the
-	// 100th time and so on.
+	// 100th time and so on. A panic in it reaches the publisher, and no handler runs.
 	Publish func(ctx context.Context, topic TopicInfo, event E) error
 	// Interest is called when the topic, or a keyed sub-topic of it, gets its first subscriber, and
-	// when it has lost its last one, one call at a time and in order; first for what is active
-	// already, before Tap returns.
+	// when it has lost its last one, one call at a time and in order; first for what is active already.
+	// As with Active of a Trace, another goroutine may be the one that calls it.
 	Interest func(topic TopicInfo, active bool)
 }
 

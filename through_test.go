@@ -212,6 +212,7 @@ func TestThrough_WhatWaitsKeepsNoReceiver(t *testing.T) {
 	func() {
 		d := &node{}
 		w = weak.Make(d)
+		//weakvet:ignore vanishing the test says when it goes
 		sub = weakbus.Subscribe(bus, d, (*node).hear, weakbus.Through(m))
 		assert.Equal(t, 2, weakbus.Publish(bus, note{1})+weakbus.Publish(bus, note{2}))
 	}()
@@ -230,6 +231,7 @@ func TestThrough_AMailboxKeepsNothingAlive(t *testing.T) {
 	func() {
 		bus, a := weakbus.New(), &actor{}
 		receiver, ofBus = weak.Make(a), weak.Make(bus)
+		//weakvet:ignore vanishing the test says when it goes
 		weakbus.Subscribe(bus, a, (*actor).onNote, weakbus.Through(m))
 		weakbus.Publish(bus, note{1})
 		idle(t, m)
@@ -374,6 +376,7 @@ func TestMailbox_DropsCountForTheTopicAndTheBusOfTheSubscription(t *testing.T) {
 		buses[i] = weakbus.New(weakbus.WithTrace(&weakbus.Trace{Dropped: func(d weakbus.Drop) { told[i] = append(told[i], d.Event.String()) }}))
 	}
 	m := weakbus.NewMailbox(1, weakbus.DropOldest)
+	//weakvet:ignore vanishing the test says when it goes
 	a, release := held(t, buses[0], m)
 	weakbus.Subscribe(buses[1], a, (*actor).onNote, weakbus.Through(m))
 	weakbus.Publish(buses[1], note{1})

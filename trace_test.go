@@ -354,3 +354,24 @@ func TestTrace_PublishEndGetsWhatPublishContextReturns(t *testing.T) {
 	}
 	assert.Equal(t, err.Error(), got.Error())
 }
+
+func TestStats_ADropCountsWithTheTopicOfTheEventThatWasDropped(t *testing.T) {
+	bus := weakbus.New(weakbus.WithSites())
+	box := weakbus.NewMailbox(1, weakbus.DropOldest)
+	d, busy, release := &node{}, make(chan struct{}), make(chan struct{})
+	weakbus.Subscribe(weakbus.TopicOf[note](bus).At(1), d, func(*node, note) {}, weakbus.Through(box))
+	weakbus.Subscribe(bus, d, func(*node, string) { close(busy); <-release }, weakbus.Through(box), weakbus.Once())
+	weakbus.Publish(bus, "the mailbox is busy now")
+	<-busy
+	weakbus.TopicOf[note](bus).At(1).Publish(note{1})
+	weakbus.Subscribe(bus, d, func(*node, int) {}, weakbus.Through(box))
+	weakbus.Publish(bus, 2) // which takes the place of the note
+	dropped := map[string]int{}
+	for _, topic := range bus.Stats().Topics {
+		dropped[topic.String()] = topic.Dropped
+	}
+	assert.Equal(t, map[string]int{"weakbus_test.note": 1, "weakbus_test.note[1]": 1, "string": 0, "int": 0}, dropped)
+	close(release)
+	require.NoError(t, bus.Close())
+	runtime.KeepAlive(d)
+}

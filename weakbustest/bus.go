@@ -1,8 +1,11 @@
 package weakbustest
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -37,20 +40,22 @@ func With(opts ...weakbus.BusOption) Option {
 // NewBus returns a bus that is closed when the test ends, and that fails the test, with Errorf,
 // for what otherwise goes unnoticed:
 //
-//   - a panic of a handler, with its stack: at once. It is recovered, and the remaining handlers
-//     run, unless With says otherwise;
+//   - a panic of a handler, with its stack and the line that published: at once. It is recovered,
+//     and the remaining handlers run, unless With says otherwise;
 //   - events that were dropped for want of room, at the test's end, one report for each subscriber;
 //   - a subscriber that was collected before it heard its first event, at the test's end, with
 //     the place of its Subscribe: mostly nobody keeps it, and the code under test does nothing.
-//     Where this is right and only the test is short, runtime.KeepAlive or
-//     AllowEarlyCollection says so;
+//     What Collectable builds is exempt;
 //   - an error of Bus.Close: handlers of mailboxes that do not end.
 //
-// A bus that Collectable drops subscribers of needs AllowEarlyCollection: that they hear nothing is
-// the point there.
+// At the test's end, NewBus runs one collection, so that a subscriber is found though none came by
+// itself. By then the test function has returned, and what only its variables kept is gone too: a
+// subscriber that is right to hear nothing in a short test is to be cancelled by the test, kept by a
+// Cleanup that was registered before NewBus, or let pass with AllowEarlyCollection.
 //
-// NewBus runs no collection, so it reports what was collected by itself or by Collect. What
-// happens after the test's end is not reported.
+// In a testing/synctest bubble it runs none, and logs that if there is a subscriber that heard nothing:
+// what follows a collection happens on goroutines outside the bubble, which must not touch the channels
+// and timers of the subscribers that it ends. What happens after the test's end is not reported.
 func NewBus(t testing.TB, opts ...Option) *weakbus.Bus {
 	t.Helper()
 	w := &watcher{t: t, drops: make(map[dropper]int)}
@@ -62,13 +67,80 @@ func NewBus(t testing.TB, opts ...Option) *weakbus.Bus {
 	}
 	bus := weakbus.New(w.allow.bus...)
 	bus.Observe(&weakbus.Trace{Panicked: w.panicked, Dropped: w.droppedSome})
-	testhook.Get().Early(bus, func(info any) { w.collectedEarly(info.(weakbus.SubscriptionInfo)) })
+	testhook.Get().Early(bus, func(info any) { w.collectedEarly(info.(weakbus.SubscriptionInfo)) }, constructing)
 	t.Cleanup(func() {
-		bus.Stats() // notices what was collected
+		t.Helper() // so that reports name the line of the test
+		w.lookOnce(bus)
 		err := bus.Close()
 		w.conclude(err)
 	})
 	return bus
+}
+
+// lookOnce runs one collection, and has the bus notice what that took.
+func (w *watcher) lookOnce(bus *weakbus.Bus) {
+	w.t.Helper()
+	if !inBubble() {
+		testhook.Get().Vanished(bus, func(info any) { w.collectedEarly(info.(weakbus.SubscriptionInfo)) })
+		return
+	}
+	for _, topic := range bus.Stats().Topics {
+		for _, s := range topic.Subscriptions {
+			if !s.Heard && !w.allow.early {
+				w.t.Logf("weakbustest: %s has heard nothing. Whether anybody keeps it was not looked at, for what follows "+
+					"a collection would happen outside this bubble", describe(&s.SubscriptionInfo))
+			}
+		}
+	}
+}
+
+// inBubble reports whether this goroutine is in a testing/synctest bubble. Only its traceback tells.
+func inBubble() bool {
+	var header [128]byte
+	line, _, _ := bytes.Cut(header[:runtime.Stack(header[:], false)], []byte("\n"))
+	return bytes.Contains(line, []byte("synctest"))
+}
+
+// constructing reports whether this goroutine is in a function that Collectable calls.
+func constructing() bool {
+	found := false
+	eachFrame(func(f string, _ runtime.Frame) {
+		found = found || strings.HasPrefix(f, "/weakbustest.construct[")
+	})
+	return found
+}
+
+// publishedAt returns the place that called the library, as far out as this goroutine goes; empty on
+// a goroutine of the library.
+func publishedAt() (place string) {
+	within := false
+	eachFrame(func(f string, frame runtime.Frame) {
+		inside := strings.HasPrefix(f, ".") || strings.HasPrefix(f, "/internal/core.") || strings.HasPrefix(f, "/weakbustest.")
+		if within && !inside {
+			place = fmt.Sprintf("%s:%d", frame.File, frame.Line)
+			if strings.HasPrefix(frame.Function, "runtime.") {
+				place = ""
+			}
+		}
+		within = inside
+	})
+	return place
+}
+
+// eachFrame calls do for each frame of this goroutine, from the inside out, with what follows the
+// module's path in the function's name; empty for other modules.
+func eachFrame(do func(ours string, frame runtime.Frame)) {
+	pcs := make([]uintptr, 256)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		ours, ok := strings.CutPrefix(frame.Function, "github.com/weakbus/weakbus")
+		if !ok {
+			ours = ""
+		}
+		do(ours, frame)
+	}
 }
 
 // watcher collects what a bus has to answer for.
@@ -90,16 +162,24 @@ type dropper string
 func (w *watcher) panicked(err *weakbus.PanicError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.over && !w.allow.panics {
-		w.t.Errorf("weakbustest: %v\n%s", err, err.Stack)
+	if w.over || w.allow.panics {
+		return
 	}
+	where := ""
+	if place := publishedAt(); place != "" {
+		where = ", published at " + place
+	}
+	w.t.Errorf("weakbustest: %v%s\n%s", err, where, err.Stack)
 }
 
 // droppedSome is told of events that were dropped.
 func (w *watcher) droppedSome(d weakbus.Drop) {
-	who := dropper(fmt.Sprintf("a queue, or a loop over Events, of %v", d.Event))
-	if d.Subscription != nil {
+	who := dropper(fmt.Sprintf("a queue, of %v", d.Event))
+	switch {
+	case d.Subscription != nil:
 		who = dropper("the mailbox of " + describe(d.Subscription))
+	case d.Queue != "":
+		who = dropper(fmt.Sprintf("the queue %q, of %v", d.Queue, d.Event))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -68,6 +68,9 @@ func collect(ok func() bool) (n int, done bool) {
 // the collector takes it soon, nor that it is collectable in another state, such as after
 // events have come.
 //
+// A bus of NewBus does not take it amiss that what build subscribes hears nothing, on whatever
+// test's bus, as long as it subscribes on its own goroutine.
+//
 // Collectable ends the test with Fatalf if build is nil or returns nil, and for a T that weakbus
 // refuses because such values are never collected. It is for the goroutine of the test.
 func Collectable[T any](t testing.TB, build func() *T) {

@@ -76,6 +76,7 @@ func TestCollectable_FailsWhereSomethingKeepsTheSubscriber(t *testing.T) {
 		"a method value": func(bus *weakbus.Bus) (func() *hud, any) {
 			return func() *hud {
 				h := &hud{}
+				//weakvet:ignore immortal it is to be kept alive
 				weakbus.SubscribeFunc(bus, bus.Scope(), h.onScore)
 				return h
 			}, nil

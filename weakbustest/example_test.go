@@ -82,6 +82,7 @@ func ExampleCollectable() {
 
 	weakbustest.Collectable(t, func() *HUD {
 		hud := &HUD{name: "hud"}
+		//weakvet:ignore immortal it is to be kept alive
 		weakbus.SubscribeFunc(bus, bus.Scope(), hud.OnScore)
 		return hud
 	})

@@ -81,6 +81,7 @@ type key struct {
 // putDropped puts a value that nobody holds under a key that nobody else holds.
 func putDropped(c *weakcache.Cache[*key, texture]) weak.Pointer[key] {
 	k := &key{name: "k"}
+	//weakvet:ignore vanishing the test says when it goes
 	c.Put(k, &texture{})
 	return weak.Make(k)
 }
@@ -299,6 +300,7 @@ func TestCache_ShrinksWhenItsValuesHaveGone(t *testing.T) {
 	c.Put(-1, held)
 	before := heap()
 	for i := range 50_000 {
+		//weakvet:ignore vanishing the test says when it goes
 		c.Put(i, &texture{})
 	}
 	weakbustest.Collect(t, func() bool { return heap()-before < 100_000 })
@@ -311,6 +313,7 @@ var immortal texture
 
 func TestCache_AtPackageLevel(t *testing.T) {
 	packageLevel.Put("forever", &immortal)
+	//weakvet:ignore vanishing the test says when it goes
 	packageLevel.Put("dropped", &texture{})
 	weakbustest.Collect(t, func() bool { return packageLevel.Len() == 1 })
 	got, ok := packageLevel.Get("forever")
@@ -361,6 +364,7 @@ func TestCache_ToleratesItsUseByTheLoop(t *testing.T) {
 func TestCache_TheLoopLeavesOutWhatIsCollectedMeanwhile(t *testing.T) {
 	var c weakcache.Cache[int, texture]
 	for i := range 100 {
+		//weakvet:ignore vanishing the test says when it goes
 		c.Put(i, &texture{})
 	}
 	n := 0
@@ -388,7 +392,9 @@ func TestCache_RefusesWhatCouldNeverLeaveIt(t *testing.T) {
 	})
 
 	var numbers weakcache.Cache[float64, texture]
+	//weakvet:ignore vanishing the test says when it goes
 	assert.Panics(t, func() { numbers.Put(math.NaN(), &texture{}) })
+	//weakvet:ignore vanishing the test says when it goes
 	numbers.Put(math.Inf(1), &texture{})
 }
 

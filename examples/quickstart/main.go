@@ -2,16 +2,23 @@
 // windows, drops one of them half way without unsubscribing it, and goes on.
 //
 //	go run ./examples/quickstart [FILE]
+//
+// With -debug it shows its bus on a page, prints the page's address, and goes on publishing until it is
+// interrupted:
+//
+//	go run ./examples/quickstart -debug :0
 package main
 
 import (
 	"bufio"
 	"bytes"
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -84,11 +91,23 @@ func main() {
 }
 
 func run(args []string, out io.Writer) error {
-	name, lines, err := input(args)
+	if len(args) == 0 || args[0] != "-debug" {
+		name, lines, err := input(args)
+		if err != nil {
+			return err
+		}
+		return show(out, weakbus.New(), name, lines)
+	}
+	if len(args) < 2 {
+		return errors.New("usage: quickstart -debug ADDRESS [FILE], for instance -debug :0")
+	}
+	name, lines, err := input(args[2:])
 	if err != nil {
 		return err
 	}
-	return show(out, name, lines)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return debug(ctx, args[1], out, name, lines)
 }
 
 // input returns the lines of the file that was asked for.
@@ -119,9 +138,8 @@ func input(args []string) (name string, lines []string, err error) {
 	}
 }
 
-func show(out io.Writer, name string, lines []string) error {
+func show(out io.Writer, bus *weakbus.Bus, name string, lines []string) error {
 	p := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
-	bus := weakbus.New()
 	words, longest, heard := &Words{title: "words"}, &Longest{}, 0
 	weakbus.Subscribe(bus, words, (*Words).OnLine)
 	weakbus.Subscribe(bus, longest, (*Longest).OnLine)

@@ -23,6 +23,7 @@ type Bus struct {
 	interfaces atomic.Pointer[interfaces] // nil until there is a topic of one
 	closed     atomic.Bool
 	armed      atomic.Bool   // a sweep is due after the next collection, or under way
+	still      atomic.Bool   // no sweep comes any more; see Vanished
 	done       chan struct{} // closed with the bus
 	mu         sync.Mutex    // serialises writers of topics and closed
 	running    runners       // mailboxes at work

@@ -72,7 +72,7 @@ type extra struct {
 	site     uintptr // of the call that subscribed; 0: not known
 	told     atomic.Int32
 	keyDied  atomic.Bool // it was the object of the topic's key that was collected
-	held     bool        // its release waits for a mailbox; see settle
+	exempt   atomic.Bool // see Observer
 }
 
 // ledger is the part of a topic that its entries share. It reaches the topic only weakly, so that a

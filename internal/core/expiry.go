@@ -183,6 +183,7 @@ func (b *Bus) arm() {
 func (s busSweep) Sweep() {
 	b := s.bus.Value()
 	switch {
+	case b != nil && b.still.Load():
 	case b == nil && s.ties.callsOut():
 		s.ties.gone.Store(true)
 		sweep.Call(s.ties.prune)

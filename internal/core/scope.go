@@ -7,6 +7,7 @@ import (
 
 	"github.com/weakbus/weakbus/internal/grace"
 	"github.com/weakbus/weakbus/internal/lists"
+	"github.com/weakbus/weakbus/internal/sweep"
 )
 
 // Scope groups subscriptions that live together, and holds the functions of some of them.
@@ -16,8 +17,10 @@ type Scope struct {
 	limit  int      // the length at which items is next pruned
 	closed bool
 	paused bool
-	past   []pastCall // where subscriptions were that ended; see CloseWait
-	ties   []*ties    // the buses that know of the scope
+	past   []pastCall         // where subscriptions were that ended; see CloseWait
+	ties   map[*ties]struct{} // the buses that know of the scope; nil: none
+	most   int                // the size at which ties is next made anew
+	round  uint64             // of the sweep that last pruned it
 }
 
 // scoped is a subscription under a scope, with the function that nobody else keeps.
@@ -125,11 +128,29 @@ func (s *Scope) add(e *Entry, held any, bus *Bus) bool {
 		s.limit = max(4, 2*len(s.items))
 	}
 	s.items = append(s.items, scoped{e, held})
-	if bus != nil && s != bus.Own && !slices.Contains(s.ties, bus.ties) {
-		s.ties = append(slices.DeleteFunc(s.ties, (*ties).over), bus.ties)
-		bus.ties.addScope(s)
+	if bus != nil && s != bus.Own {
+		s.tie(bus.ties)
 	}
 	return true
+}
+
+// tie sees to it that a bus knows of the scope. The caller holds mu.
+func (s *Scope) tie(t *ties) {
+	if _, known := s.ties[t]; known {
+		return
+	}
+	if len(s.ties) >= s.most { // a map does not shrink
+		old := s.ties
+		s.ties = make(map[*ties]struct{})
+		for t := range old {
+			if !t.over() {
+				s.ties[t] = struct{}{}
+			}
+		}
+		s.most = max(4, 2*len(s.ties))
+	}
+	s.ties[t] = struct{}{}
+	t.addScope(s)
 }
 
 // prune drops the subscriptions that ended, also with a bus that is gone, which tells nobody. The
@@ -179,11 +200,16 @@ func (e *Entry) busy() bool {
 func (s *Scope) pruneFor(t *ties) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.prune()
+	if round := sweep.Round(); round != s.round { // or thousands of buses would each look at all items
+		s.round = round
+		s.prune()
+	}
 	if len(s.items) > 0 && !t.over() {
 		return true
 	}
-	s.ties = slices.DeleteFunc(s.ties, func(x *ties) bool { return x == t })
+	if delete(s.ties, t); len(s.ties) == 0 {
+		s.ties, s.most = nil, 0
+	}
 	return false
 }
 
@@ -204,7 +230,9 @@ func (s *Scope) lookAtCalls() {
 			p.moment = p.calls.Moment()
 		}
 	}
-	s.past = slices.DeleteFunc(s.past, pastCall.over)
+	if s.past = slices.DeleteFunc(s.past, pastCall.over); len(s.past) == 0 && cap(s.past) > 16 {
+		s.past = nil
+	}
 }
 
 func (p pastCall) over() bool { return p.calls.Over(p.moment) }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"runtime"
 	"slices"
 	"time"
 )
@@ -120,4 +121,28 @@ func (t *Topic) entryStats(c *Chunk, i int, e *Entry) SubscriptionStats {
 		st.Replaced, st.Waiting = st.Replaced+replaced, st.Waiting+waiting
 	}
 	return st
+}
+
+// Vanished runs a collection, and tells of each subscriber that this, or one before, took before it heard
+// anything. For the end of a test: it ends no subscription, and none ends by a sweep any more.
+func (b *Bus) Vanished(told func(Info)) {
+	b.still.Store(true)
+	runtime.GC()
+	look := func(t *Topic) {
+		t.head.Load().each(func(e *Entry) {
+			if x := e.kind.extra; !e.final() && !e.alive() && !e.heard.Load() && (x == nil || !x.exempt.Load()) {
+				told(t.describe(e))
+			}
+		})
+	}
+	b.all(func(t *Topic) {
+		look(t)
+		if ks := t.keys.Load(); ks != nil {
+			ks.each(func(b *Branch) {
+				if !b.keyDied() { // else that is why
+					look(b.topic)
+				}
+			})
+		}
+	})
 }

@@ -8,12 +8,13 @@ import (
 // tap sees the events of a topic before its subscribers do.
 type tap struct {
 	publish any // func(context.Context, TopicInfo, E) error; nil: none
+	info    any // the TopicInfo of the topic itself, boxed once for all publishes to it
 }
 
 // Tap adds a tap to the topic, which must not be a sub-topic. interest is told what becomes active
 // and idle; either function may be nil.
 func (t *Topic) Tap(publish any, interest func(TopicInfo, bool)) (stop func()) {
-	x := &tap{publish}
+	x := &tap{publish, t.info()}
 	if publish != nil {
 		t.changeTaps(func(all []*tap) []*tap { return append(slices.Clip(all), x) })
 	}
@@ -51,8 +52,14 @@ func (t *Topic) tap(o *Outcome, h *Hand) {
 	if taps == nil || t.Bus.closed.Load() {
 		return
 	}
-	info := t.info()
+	var info any
+	if t.Branch != nil {
+		info = t.info()
+	}
 	for _, x := range *taps {
+		if t.Branch == nil {
+			info = x.info
+		}
 		if err, _ := h.Do(Tell, x.publish, info, contextOr(o.Ctx)).(error); err != nil {
 			o.tapped(t.Bus, err)
 		}

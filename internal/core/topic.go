@@ -70,7 +70,6 @@ type Topic struct {
 
 	mu     sync.Mutex // serialises writers of head
 	closed bool       // guarded by mu
-	told   bool       // that it is active; guarded by mu
 	kinds  []*kind    // beside the ledger's first; guarded by mu
 	cursor atomic.Uint64
 

@@ -27,7 +27,8 @@ type Observer struct {
 	HandleStart  func(context.Context, Info) context.Context
 	HandleEnd    func(context.Context, Info, error)
 	Unheard      func(TopicInfo, any)
-	Early        func(Info) // a subscriber was collected before it heard anything
+	Early        func(Info)  // a subscriber was collected before it heard anything
+	Exempt       func() bool // says of the subscription that is just being made that Early is not to be told of it
 }
 
 // Info says which subscription it is.
@@ -335,6 +336,9 @@ func (tr *tracer) subscribed(t *Topic, e *Entry) {
 		if o.Subscribed != nil {
 			o.Subscribed(t.describe(e))
 		}
+		if x := e.kind.extra; x != nil && o.Exempt != nil && o.Exempt() {
+			x.exempt.Store(true)
+		}
 	}
 	if x := e.kind.extra; x != nil && !x.told.CompareAndSwap(toldNothing, toldSubscribed) {
 		tr.tellEnded(t, e) // it was early
@@ -364,7 +368,7 @@ func (tr *tracer) tellEnded(t *Topic, e *Entry) {
 		return
 	}
 	for _, o := range set.list {
-		if o.Early != nil {
+		if o.Early != nil && (x == nil || !x.exempt.Load()) {
 			o.Early(info)
 		}
 	}
@@ -814,9 +818,14 @@ func (t *Topic) count(ran int) {
 	}
 }
 
+// countDropped counts for t, and for the topic that it is a sub-topic of.
 func (t *Topic) countDropped(n int) {
-	if t.Bus.observed() {
-		t.counted().dropped.Add(int64(n))
+	if !t.Bus.observed() {
+		return
+	}
+	t.counted().dropped.Add(int64(n))
+	if t.Branch != nil {
+		t.root().counted().dropped.Add(int64(n))
 	}
 }
 

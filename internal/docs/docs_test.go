@@ -258,9 +258,8 @@ func (s snippet) parts() (imports, decls, statements string) {
 
 // file makes a file of a snippet, and adds its declarations to those of the page.
 func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string {
-	source := s.code
 	if complete.MatchString(s.code) {
-		source = fmt.Sprintf("//line %s:%d\n%s", s.page, s.line, s.code)
+		source := fmt.Sprintf("//line %s:%d\n%s", s.page, s.line, s.code)
 		fset := token.NewFileSet()
 		f, err := parser.ParseFile(fset, "", source, parser.SkipObjectResolution)
 		require.NoError(t, err, "%v", s)

@@ -19,7 +19,7 @@ type Domain struct {
 	era     atomic.Uint64
 	calls   [2]atomic.Int64
 	stripes atomic.Pointer[stripes] // nil until two calls met on one counter
-	mu      sync.Mutex              // serialises advances
+	mu      sync.Mutex              // serialises advances and moments
 }
 
 // Call is a call in progress. Leave ends it, once.
@@ -64,8 +64,14 @@ func (d *Domain) Enter() Call {
 	return Call{n}
 }
 
-// Moment returns what Over takes to tell whether all calls are over that have begun by now.
-func (d *Domain) Moment() (moment uint64) { return d.era.Load() + 2 }
+// Moment returns what Over takes to tell whether all calls are over that have begun by now. It is not
+// taken in the middle of an advance: that has looked for calls already, and one that counted itself
+// since, late and under the parity that was looked at, is among those to wait for.
+func (d *Domain) Moment() (moment uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.era.Load() + 2
+}
 
 // Over reports whether all calls are over that had begun at moment. It never waits.
 func (d *Domain) Over(moment uint64) bool {

@@ -4,6 +4,7 @@ package sweep
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // sentinel is an object that the next collection takes, and by that tells that it ran. It has a
@@ -26,6 +27,12 @@ var due struct {
 	running bool
 }
 
+var round atomic.Uint64
+
+// Round returns a number that is the same for tasks that one collection made due at once. What several of
+// them would do again need be done only once a round.
+func Round() uint64 { return round.Load() }
+
 // collected runs after a collection, where nothing may block.
 func collected(t Task) {
 	due.mu.Lock()
@@ -47,6 +54,7 @@ func run() {
 		if len(tasks) == 0 {
 			return
 		}
+		round.Add(1)
 		for _, t := range tasks {
 			t.Sweep()
 		}

@@ -10,8 +10,12 @@ type Hooks struct {
 	Expire func(subscription any) bool
 	// Early has told called with a weakbus.SubscriptionInfo for each subscriber of a *weakbus.Bus that
 	// was collected before it heard its first event. A subscription that ended because the object died
-	// that its topic is keyed by is none.
-	Early func(bus any, told func(info any))
+	// that its topic is keyed by is none. exempt is called by whoever subscribes, and reports whether
+	// told is not to be called for that subscription.
+	Early func(bus any, told func(info any), exempt func() bool)
+	// Vanished runs a collection, and has told called as Early does for what no sweep has noticed yet.
+	// It is for the end of a test: the bus is not swept any more.
+	Vanished func(bus any, told func(info any))
 }
 
 var hooks Hooks

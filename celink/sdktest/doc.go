@@ -1,0 +1,2 @@
+// Package sdktest has tests of package celink against the CloudEvents SDK, which celink itself does not need.
+package sdktest
