@@ -54,7 +54,7 @@ const modulePath = "github.com/weakbus/weakbus"
 // callers are the functions that call handlers, by what follows modulePath in their names: whoever has
 // one on its stack is inside a handler. A loop over Events is no handler.
 var callers = []string{
-	".publish[", ".deliver[", ".erase[",
+	".publish[", ".far[", ".erase[",
 	"/internal/core.(*Bus).PublishAny", "/internal/core.(*Topic).level", "/internal/core.(*Box).run",
 }
 
