@@ -1,3 +1,5 @@
+//go:build !weakbuscheck
+
 // Package docs checks the documentation: its snippets are Go that compiles, that vet and weakvet have
 // nothing to say about, and that prints what the page says; its links lead somewhere.
 //
@@ -6,8 +8,8 @@
 //
 //   - A block with a package clause is a complete file. All others are fragments: their declarations stand
 //     where a file's do, their statements in a function.
-//   - A fragment may use what earlier blocks of its page declare, what testdata/prelude.go declares, and the
-//     packages in known. It may import others; then only its types are known to later blocks.
+//   - A fragment may use what earlier blocks of its page declare, what testdata/prelude.go and the file of
+//     the page's name beside it declare, and the packages in known. It may import others; then only its types are known to later blocks.
 //   - A block of text right after a program is its output. A fragment says what it prints as a Go example
 //     does, in a comment that begins with "Output:".
 //   - weakvet must report each line that ends in a comment that begins with "bad:", and the compiler each
@@ -40,24 +42,34 @@ const root = "../.."
 
 // known are the packages that fragments use without importing them.
 var known = map[string]string{
-	"assert":      "github.com/stretchr/testify/assert",
-	"context":     "context",
-	"errors":      "errors",
-	"fmt":         "fmt",
-	"io":          "io",
-	"log":         "log",
-	"os":          "os",
-	"runtime":     "runtime",
-	"slog":        "log/slog",
-	"strings":     "strings",
-	"sync":        "sync",
-	"synctest":    "testing/synctest",
-	"testing":     "testing",
-	"time":        "time",
-	"weak":        "weak",
-	"weakbus":     "github.com/weakbus/weakbus",
-	"weakbustest": "github.com/weakbus/weakbus/weakbustest",
-	"weakcache":   "github.com/weakbus/weakbus/weakcache",
+	"assert":        "github.com/stretchr/testify/assert",
+	"context":       "context",
+	"http":          "net/http",
+	"link":          "github.com/weakbus/weakbus/link",
+	"message":       "github.com/ThreeDotsLabs/watermill/message",
+	"nats":          "github.com/nats-io/nats.go",
+	"natslink":      "github.com/weakbus/weakbus/natslink",
+	"natslocal":     "github.com/weakbus/weakbus/natslocal",
+	"otelbus":       "github.com/weakbus/weakbus/otelbus",
+	"prombus":       "github.com/weakbus/weakbus/prombus",
+	"watermilllink": "github.com/weakbus/weakbus/watermilllink",
+	"weakbusdebug":  "github.com/weakbus/weakbus/weakbusdebug",
+	"errors":        "errors",
+	"fmt":           "fmt",
+	"io":            "io",
+	"log":           "log",
+	"os":            "os",
+	"runtime":       "runtime",
+	"slog":          "log/slog",
+	"strings":       "strings",
+	"sync":          "sync",
+	"synctest":      "testing/synctest",
+	"testing":       "testing",
+	"time":          "time",
+	"weak":          "weak",
+	"weakbus":       "github.com/weakbus/weakbus",
+	"weakbustest":   "github.com/weakbus/weakbus/weakbustest",
+	"weakcache":     "github.com/weakbus/weakbus/weakcache",
 }
 
 // snippet is one block of Go.
@@ -208,13 +220,26 @@ type prelude struct {
 	decls  decls
 }
 
-func readPrelude(t *testing.T) (p prelude) {
-	text, err := os.ReadFile("testdata/prelude.go")
+func readPrelude(t *testing.T, page string) prelude {
+	p := prelude{map[string]string{}, decls{text: map[string]string{}}}
+	p.read(t, "testdata/prelude.go")
+	if own := filepath.Join("testdata", strings.TrimSuffix(filepath.Base(page), ".md")+".go"); exists(own) {
+		p.read(t, own)
+	}
+	return p
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+func (p *prelude) read(t *testing.T, name string) {
+	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, "", text, 0)
 	require.NoError(t, err)
-	p = prelude{map[string]string{}, decls{text: map[string]string{}}}
 	f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
 		g, ok := d.(*ast.GenDecl)
 		if !ok || g.Tok != token.VAR {
@@ -229,7 +254,6 @@ func readPrelude(t *testing.T) (p prelude) {
 		return true
 	})
 	p.decls.add(f, fset, string(text))
-	return p
 }
 
 // parts divides a fragment into its imports, declarations and statements. Each begins with a line
@@ -277,7 +301,7 @@ func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string 
 		return f, fset
 	}
 	f, fset := parse(wrap("", "", "", ""))
-	foreign := imports != ""
+	foreign := s.from() != "." || imports != ""
 	var own []string
 	for _, decl := range f.Decls {
 		own = append(own, declared(decl)...)
@@ -297,7 +321,7 @@ func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string 
 	}
 	use := unused(f)
 	all, _ := parse(wrap(context, strings.Join(params, ", "), use, tail))
-	if foreign { // later fragments do not have its imports
+	if foreign { // its functions use what later fragments may not have
 		f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
 			fn, ok := d.(*ast.FuncDecl)
 			return ok && fn.Recv == nil
@@ -360,21 +384,22 @@ func TestSnippets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds weakvet, and compiles all snippets")
 	}
-	right, peers, wrong := module(t, "."), module(t, "benchmarks"), module(t, ".")
-	run := map[string]snippet{} // by directory
-	p := readPrelude(t)
+	wrong, right := module(t, "."), map[string]string{} // the modules, by the one that they have the requirements of
+	run := map[string]snippet{}                         // by directory
 	for _, page := range pages(t) {
-		d := decls{text: map[string]string{}}
+		p, d := readPrelude(t, page), decls{text: map[string]string{}}
 		for i, s := range snippets(t, page) {
 			formatted(t, s)
 			_, prints := s.prints()
 			name := fmt.Sprintf("s%03d", i)
-			dir := right
+			from := s.from()
+			dir := right[from]
 			switch {
 			case strings.Contains(s.code, uncompiled):
 				dir = wrong
-			case peer.MatchString(s.code):
-				dir = peers
+			case dir == "":
+				dir = module(t, from)
+				right[from] = dir
 			}
 			dir = filepath.Join(dir, strings.TrimSuffix(filepath.Base(page), filepath.Ext(page)), name)
 			if prints {
@@ -396,7 +421,7 @@ func TestSnippets(t *testing.T) {
 	weakvet := filepath.Join(t.TempDir(), "weakvet")
 	require.Empty(t, goCommand(filepath.Join(root, "weakvet"), "build", "-o", weakvet, "."))
 	found := map[string]string{}
-	for _, dir := range []string{right, peers} {
+	for _, dir := range right {
 		require.Empty(t, reports(t, goCommand(dir, "build", "-gcflags=-e", "./...")), "go build")
 		require.Empty(t, reports(t, goCommand(dir, "vet", "./...")), "go vet")
 		maps.Copy(found, reports(t, goCommand(dir, "vet", "-vettool="+weakvet, "./...")))
@@ -421,6 +446,20 @@ const (
 // peer matches the imports of libraries that module benchmarks requires.
 var peer = regexp.MustCompile(`"github.com/(asaskevich|badu|gookit|kelindar|maniartech)/`)
 
+// nested matches the uses of packages that are modules of their own.
+var nested = regexp.MustCompile(`\b(natslink|natslocal|otelbus|prombus|watermilllink)\.`)
+
+// from returns the module that has the requirements of a snippet.
+func (s snippet) from() string {
+	if m := nested.FindStringSubmatch(s.code); m != nil {
+		return m[1]
+	}
+	if peer.MatchString(s.code) {
+		return "benchmarks"
+	}
+	return "."
+}
+
 // lineOf returns a line of a page.
 func lineOf(t *testing.T, at string) string {
 	page, number, _ := strings.Cut(at, ":")
@@ -439,17 +478,27 @@ func module(t *testing.T, from string) (dir string) {
 	mod, err := os.ReadFile(filepath.Join(root, from, "go.mod"))
 	require.NoError(t, err)
 	_, requirements, _ := strings.Cut(string(mod), "\n")
+	ours := map[string]bool{".": true}
+	if nested.MatchString(from + ".") {
+		ours[from] = true
+	}
+	for _, m := range local.FindAllStringSubmatch(requirements, -1) {
+		ours["."+m[1]] = true
+	}
 	requirements = local.ReplaceAllString(requirements, "")
-	write(t, filepath.Join(dir, "go.mod"), "module snippets\n"+requirements+
-		"\nrequire github.com/weakbus/weakbus v0.0.0\n\nreplace github.com/weakbus/weakbus => "+abs+"\n")
+	for dir := range ours {
+		path := strings.TrimSuffix("github.com/weakbus/weakbus/"+strings.TrimPrefix(dir, "./"), "/.")
+		requirements += fmt.Sprintf("\nrequire %s v0.0.0\nreplace %s => %s\n", path, path, filepath.Join(abs, dir))
+	}
+	write(t, filepath.Join(dir, "go.mod"), "module snippets\n"+requirements)
 	sum, err := os.ReadFile(filepath.Join(root, from, "go.sum"))
 	require.NoError(t, err)
 	write(t, filepath.Join(dir, "go.sum"), string(sum))
 	return dir
 }
 
-// local matches what the module benchmarks says of this one.
-var local = regexp.MustCompile(`(?m)^.*github.com/weakbus/weakbus .*$`)
+// local matches what a module says of others in this repository.
+var local = regexp.MustCompile(`(?m)^.*github.com/weakbus/weakbus(/\w+)? .*$`)
 
 func write(t *testing.T, name, text string) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o777))

@@ -1,3 +1,5 @@
+//go:build !weakbuscheck
+
 package docs
 
 import (
