@@ -15,8 +15,8 @@ type Scope struct {
 	limit  int      // the length at which items is next pruned
 	closed bool
 	paused bool
-	past   []pastCall // where subscriptions were that ended; see CloseWait
-	ties   []*ties    // the buses that know of the scope
+	past   []pastCall         // where subscriptions were that ended; see CloseWait
+	ties   map[*ties]struct{} // of the buses that know of the scope; there may be thousands
 }
 
 // scoped is a subscription under a scope, with the function that nobody else keeps.
@@ -123,11 +123,22 @@ func (s *Scope) add(e *Entry, held any, bus *Bus) bool {
 		s.limit = max(4, 2*len(s.items))
 	}
 	s.items = append(s.items, scoped{e, held})
-	if bus != nil && s != bus.Own && !slices.Contains(s.ties, bus.ties) {
-		s.ties = append(slices.DeleteFunc(s.ties, (*ties).over), bus.ties)
-		bus.ties.addScope(s)
+	if bus != nil && s != bus.Own {
+		s.tie(bus.ties)
 	}
 	return true
+}
+
+// tie has a bus know of the scope. The caller holds mu.
+func (s *Scope) tie(t *ties) {
+	if _, known := s.ties[t]; known {
+		return
+	}
+	if s.ties == nil {
+		s.ties = make(map[*ties]struct{})
+	}
+	s.ties[t] = struct{}{}
+	t.addScope(s)
 }
 
 // prune drops the subscriptions that ended, also with a bus that is gone, which tells nobody. The
@@ -180,7 +191,9 @@ func (s *Scope) pruneFor(t *ties) bool {
 	if len(s.items) > 0 && !t.over() {
 		return true
 	}
-	s.ties = slices.DeleteFunc(s.ties, func(x *ties) bool { return x == t })
+	if delete(s.ties, t); len(s.ties) == 0 {
+		s.ties = nil // a map keeps the memory that it had at its fullest
+	}
 	return false
 }
 
