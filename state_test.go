@@ -78,6 +78,10 @@ func TestUpdate_ReadsKeepsAndPublishesInOneStep(t *testing.T) {
 func TestUpdate_OfConcurrentOnesNoneIsLostAndReplayMissesNone(t *testing.T) {
 	bus := weakbus.New()
 	type counted interface{ number() int }
+	weakbus.Tap(bus, weakbus.TapConfig[modelEvent]{Publish: func(context.Context, weakbus.TopicInfo, modelEvent) error {
+		runtime.Gosched() // between the change and the handlers
+		return nil
+	}})
 	for name, update := range map[string]func(){
 		"a type": func() {
 			weakbus.TopicOf[modelEvent](bus).Update(func(e modelEvent, _ bool) modelEvent { return modelEvent{e.n + 1} })
