@@ -223,6 +223,7 @@ func TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes(t *testing
 		"Update":                 onBus(func(topic *weakbus.Topic[note]) { one(topic.Retain()) }, func(topic *weakbus.Topic[note]) { topic.Update(func(n note, _ bool) note { return n }) }),
 		"guarded by OnPanic":     onBus(one, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }, weakbus.OnPanic(func(*weakbus.PanicError) {})),
 		"with a subscriber more": onBus(one, func(topic *weakbus.Topic[note]) {
+			//weakvet:ignore vanishing the test says when it goes
 			weakbus.Subscribe(topic, &node{}, (*node).hear)
 			topic.Publish(note{1})
 		}),
@@ -233,11 +234,13 @@ func TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes(t *testing
 		"SubscribeFunc": onBus(func(topic *weakbus.Topic[note]) {
 			for range 1_000 {
 				scope := &weakbus.Scope{}
+				//weakvet:ignore vanishing the test says when it goes
 				weakbus.SubscribeFunc(topic, scope, func(note) { runtime.KeepAlive(scope) })
 			}
 		}, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }),
 		"a filter": onBus(func(topic *weakbus.Topic[note]) {
 			for range 1_000 {
+				//weakvet:ignore vanishing the test says when it goes
 				weakbus.Subscribe(topic, &node{}, (*node).hear, weakbus.Filter(func(note) bool { return true }))
 			}
 		}, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }),
@@ -261,6 +264,7 @@ func TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes(t *testing
 			topic := weakbus.TopicOf[any](bus)
 			return func() {
 				for range 1_000 {
+					//weakvet:ignore vanishing the test says when it goes
 					weakbus.Subscribe(topic, &node{}, func(*node, any) {})
 				}
 			}, func() { weakbus.Publish(bus, note{1}) }, topic.Len
@@ -304,8 +308,10 @@ func TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes(t *testing
 func subscribeMany(topic *weakbus.Topic[note], mixed bool) {
 	for i := range 1_000 {
 		if mixed && i%2 == 0 {
+			//weakvet:ignore vanishing the test says when it goes
 			weakbus.Subscribe(topic, &other{}, (*other).hear)
 		} else {
+			//weakvet:ignore vanishing the test says when it goes
 			weakbus.Subscribe(topic, &node{}, (*node).hear)
 		}
 	}
