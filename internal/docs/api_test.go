@@ -31,6 +31,11 @@ func TestAPIIsDecided(t *testing.T) {
 	for _, dir := range []string{".", "weakbustest", "weakcache"} {
 		names = append(names, exported(t, filepath.Join(root, dir))...)
 	}
+	for _, dir := range []string{"weakbusdebug", "link", "link/linktest", "celink"} {
+		for _, name := range exported(t, filepath.Join(root, dir)) {
+			names = append(names, filepath.Base(dir)+"."+name)
+		}
+	}
 	for _, name := range names {
 		assert.True(t, decided[name], "%s is not decided", name)
 		delete(decided, name)

@@ -10,6 +10,7 @@
 //     where a file's do, their statements in a function.
 //   - A fragment may use what earlier blocks of its page declare, what testdata/prelude.go and the file of
 //     the page's name beside it declare, and the packages in known. It may import others; then only its types are known to later blocks.
+//   - A block with a test is run as one.
 //   - A block of text right after a program is its output. A fragment says what it prints as a Go example
 //     does, in a comment that begins with "Output:".
 //   - weakvet must report each line that ends in a comment that begins with "bad:", and the compiler each
@@ -363,6 +364,7 @@ func unused(f *ast.File) (use string) {
 }
 
 var (
+	test     = regexp.MustCompile(`(?m)^func Test\w+\(t \*testing`)
 	complete = regexp.MustCompile(`(?m)^package \w+$`)
 	output   = regexp.MustCompile(`(?s)\n\s*// Output:(.*)$`)
 	report   = regexp.MustCompile(`^(/\S+):(\d+)(?::\d+)?: (.*)$`)
@@ -406,7 +408,11 @@ func TestSnippets(t *testing.T) {
 				run[dir] = s
 				name = "main"
 			}
-			write(t, filepath.Join(dir, "snippet.go"), s.file(t, p, &d, name))
+			file := "snippet.go"
+			if test.MatchString(s.code) {
+				file = "snippet_test.go"
+			}
+			write(t, filepath.Join(dir, file), s.file(t, p, &d, name))
 		}
 	}
 	require.NotEmpty(t, run)
@@ -431,6 +437,9 @@ func TestSnippets(t *testing.T) {
 	}
 	for at := range expected(t, bad) {
 		require.Contains(t, found, at, "weakvet does not report a line that is marked as bad")
+	}
+	for line := range strings.Lines(goCommand(right["."], "test", "./...")) {
+		require.NotContains(t, line, "FAIL", "a test of a page")
 	}
 	for dir, s := range run {
 		want, _ := s.prints()
