@@ -17,7 +17,7 @@ type Scope struct {
 	closed bool
 	paused bool
 	past   []pastCall // where subscriptions were that ended; see CloseWait
-	ties   []*ties    // the buses that know of the scope
+	ties   []*ties    // of the buses that know of the scope, and the strays
 }
 
 // scoped is a subscription under a scope, with the function that nobody else keeps.
@@ -125,9 +125,13 @@ func (s *Scope) add(e *Entry, held any, bus *Bus) bool {
 		s.limit = max(4, 2*len(s.items))
 	}
 	s.items = append(s.items, scoped{e, held})
-	if bus != nil && s != bus.Own && !slices.Contains(s.ties, bus.ties) {
-		s.ties = append(slices.DeleteFunc(s.ties, (*ties).over), bus.ties)
-		bus.ties.addScope(s)
+	t := &strays
+	if bus != nil {
+		t = bus.ties
+	}
+	if (bus == nil || s != bus.Own) && !slices.Contains(s.ties, t) {
+		s.ties = append(slices.DeleteFunc(s.ties, (*ties).over), t)
+		t.addScope(s)
 	}
 	return true
 }
