@@ -55,7 +55,7 @@ func retained(topic *weakbus.Topic[*big]) weak.Pointer[big] {
 func TestUpdate_ReadsKeepsAndPublishesInOneStep(t *testing.T) {
 	bus := weakbus.New()
 	for name, topic := range map[string]*weakbus.Topic[note]{
-		"bare": new(weakbus.Topic[note]).Retain(), "of a bus": weakbus.TopicOf[note](bus).Retain(), "keyed": weakbus.TopicOf[note](bus).At("k").Retain(),
+		"bare": new(weakbus.Topic[note]).Retain(), "of a bus": weakbus.TopicOf[note](bus).Retain(), "keyed": weakbus.TopicOf[note](weakbus.New()).At("k").Retain(),
 	} {
 		add := func(last note, ok bool) note {
 			assert.Equal(t, last.n > 0, ok)

@@ -69,7 +69,7 @@ type ties struct {
 	armed    atomic.Bool // of the strays: a sweep is due
 }
 
-// strays has the contexts that would end subscriptions of topics outside any bus.
+// strays has what topics outside any bus have to do with: there are many of those, and they have no sweep.
 var strays ties
 
 // Sweep does what is due after a collection.
@@ -82,7 +82,7 @@ func (t *ties) sweepStrays() {
 			t.arm()
 		}
 	}()
-	t.pruneExpiries()
+	t.prune()
 }
 
 // arm has the next collection followed by a sweep.
@@ -103,8 +103,11 @@ func (t *ties) over() bool { return t.gone.Load() }
 // addScope notes a scope that did not have t among its ties.
 func (t *ties) addScope(s *Scope) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.scopes = append(t.scopes, weak.Make(s))
+	t.mu.Unlock()
+	if t == &strays {
+		t.arm()
+	}
 }
 
 // addExpiry notes a context.
@@ -210,7 +213,7 @@ func (b *Bus) rearm() {
 	// Disarmed before looking: a subscriber that came too late for the sweep either is seen here,
 	// or sees that it has to arm.
 	b.armed.Store(false)
-	due := b.ties.some() || b.Own.some()
+	due := b.pruneQueues() || b.ties.some() || b.Own.some()
 	b.all(func(t *Topic) { due = due || !t.empty() })
 	if due {
 		b.arm()

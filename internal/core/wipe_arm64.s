@@ -2,6 +2,15 @@
 
 // func wipe()
 TEXT ·wipe(SB), NOSPLIT, $0-0
+	MOVD ZR, R0
+	MOVD ZR, R1
+	MOVD ZR, R2
+	MOVD ZR, R3
+	MOVD ZR, R4
+	MOVD ZR, R5
+	MOVD ZR, R6
+	MOVD ZR, R7
+	MOVD ZR, R8
 	MOVD ZR, R9
 	MOVD ZR, R10
 	MOVD ZR, R11

@@ -2,7 +2,9 @@
 
 package core
 
-// wipe writes zeroes to the registers that do not carry results; see Registers.
+// wipe writes zeroes to all registers that may have a pointer. What a function leaves in a register stays there
+// until another uses it, and the collector looks at the registers of a goroutine that it interrupts in a
+// computation as at the frame of that; see Distance.
 //
 //go:noescape
 func wipe()
