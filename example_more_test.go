@@ -77,6 +77,7 @@ func ExampleTap() {
 	damage.At("orc").Publish(Damage{3})
 	damage.At("elf").Publish(Damage{4})
 	sub.Cancel()
+	runtime.KeepAlive(orc)
 	// Output:
 	// interest [orc] true
 	// send 3 [orc]
@@ -256,6 +257,7 @@ func ExampleTopic_Clear() {
 	fmt.Println("heard by:", level.Publish(Damage{1}))
 	weakbus.Subscribe(level, orc, (*Entity).OnDamage) // the topic goes on
 	level.Publish(Damage{2})
+	runtime.KeepAlive(orc)
 	// Output:
 	// ended: 1 closed
 	// heard by: 0
