@@ -41,11 +41,11 @@ func misused[E any]() map[string]string {
 		"Topic.At":       panicOf(func() { new(weakbus.Topic[E]).At(1).Publish(zero) }),
 		"SubscribeFunc":  panicOf(func() { b := bus(); weakbus.SubscribeFunc(b, b.Scope(), handle) }),
 		//weakvet:ignore vanishing it panics
-		"Topic":          panicOf(func() { weakbus.SubscribeFunc(new(weakbus.Topic[E]), new(weakbus.Scope), handle) }),
-		"Post":           panicOf(func() { _ = weakbus.Post(weakbus.NewQueue(bus()), zero) }),
-		"TopicOf":        panicOf(func() { weakbus.TopicOf[E](bus()) }),
-		"again":          panicOf(func() { new(weakbus.Topic[E]).Publish(zero) }),
-		"Tap":            panicOf(func() { weakbus.Tap(bus(), weakbus.TapConfig[E]{})() }),
+		"Topic":   panicOf(func() { weakbus.SubscribeFunc(new(weakbus.Topic[E]), new(weakbus.Scope), handle) }),
+		"Post":    panicOf(func() { _ = weakbus.Post(weakbus.NewQueue(bus()), zero) }),
+		"TopicOf": panicOf(func() { weakbus.TopicOf[E](bus()) }),
+		"again":   panicOf(func() { new(weakbus.Topic[E]).Publish(zero) }),
+		"Tap":     panicOf(func() { weakbus.Tap(bus(), weakbus.TapConfig[E]{})() }),
 		"Publish[any]": panicOf(func() {
 			b := bus()
 			weakbus.SubscribeFunc(b, b.Scope(), func(any) {})
@@ -85,17 +85,17 @@ func TestZeroBusAndNilTopic_PanicWithTheRemedy(t *testing.T) {
 			"PublishContext": func() { _, _ = weakbus.PublishContext(t.Context(), b, note{1}) },
 			"Subscribe":      func() { weakbus.Subscribe(b, d, (*node).hear) },
 			//weakvet:ignore vanishing it panics
-			"SubscribeFunc":  func() { weakbus.SubscribeFunc(b, new(weakbus.Scope), func(note) {}) },
-			"Events":         func() { weakbus.Events[note](t.Context(), b) },
-			"TopicOf":        func() { weakbus.TopicOf[note](b) },
-			"NewQueue":       func() { weakbus.NewQueue(b) },
-			"Tap":            func() { weakbus.Tap(b, weakbus.TapConfig[note]{}) },
-			"Observe":        func() { b.Observe(&weakbus.Trace{}) },
-			"Scope":          func() { b.Scope() },
-			"Stats":          func() { b.Stats() },
-			"Wait":           func() { _ = b.Wait(t.Context()) },
-			"Shutdown":       func() { _ = b.Shutdown(t.Context()) },
-			"Close":          func() { _ = b.Close() },
+			"SubscribeFunc": func() { weakbus.SubscribeFunc(b, new(weakbus.Scope), func(note) {}) },
+			"Events":        func() { weakbus.Events[note](t.Context(), b) },
+			"TopicOf":       func() { weakbus.TopicOf[note](b) },
+			"NewQueue":      func() { weakbus.NewQueue(b) },
+			"Tap":           func() { weakbus.Tap(b, weakbus.TapConfig[note]{}) },
+			"Observe":       func() { b.Observe(&weakbus.Trace{}) },
+			"Scope":         func() { b.Scope() },
+			"Stats":         func() { b.Stats() },
+			"Wait":          func() { _ = b.Wait(t.Context()) },
+			"Shutdown":      func() { _ = b.Shutdown(t.Context()) },
+			"Close":         func() { _ = b.Close() },
 		} {
 			assert.Regexp(t, `^weakbus: \w+: .*[mM]ake (one|a bus) with New`, panicOf(f), name)
 		}
