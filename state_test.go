@@ -216,7 +216,7 @@ func TestClear_DoesNotCountWhoWasCollectedAndLetsGoOfFunctions(t *testing.T) {
 	func() {
 		d, c := &node{}, &node{}
 		w, captured = weak.Make(d), weak.Make(c)
-		//weakvet:ignore vanishing the test says when it goes
+		//weakvet:ignore vanishing it is to be collected
 		weakbus.Subscribe(bus, d, (*node).hear)
 		weakbus.SubscribeFunc(bus, &scope, use(c))
 	}()

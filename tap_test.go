@@ -242,7 +242,7 @@ func TestTap_KeepsNoSubscriber(t *testing.T) {
 	func() {
 		d := &node{}
 		w = weak.Make(d)
-		//weakvet:ignore vanishing the test says when it goes
+		//weakvet:ignore vanishing it is to be collected
 		weakbus.Subscribe(bus, d, (*node).hear)
 		weakbus.Publish(bus, note{1})
 	}()
