@@ -21,7 +21,8 @@ func Publish[E any, S Source[E]](src S, event E) int {
 	if b != nil {
 		return publishTo(b, event)
 	}
-	return publish(t, nil, event)
+	n, _ := publish(t, nil, event)
+	return n
 }
 
 // PublishContext publishes event to src, as Topic.PublishContext does; to a bus, it goes to the

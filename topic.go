@@ -51,7 +51,8 @@ func (t *Topic[E]) Publish(event E) int {
 	if t == nil {
 		nilTopic()
 	}
-	return publish(&t.core, nil, event)
+	n, _ := publish(&t.core, nil, event)
+	return n
 }
 
 // PublishContext is Publish for handlers that take a context or return an error. It hands ctx

@@ -226,16 +226,16 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 // a collection would find it.
 //
 //go:noinline
-func publish[E any](t *core.Topic, l *core.List, event E) int {
+func publish[E any](t *core.Topic, l *core.List, event E) (int, core.Registers) {
 	if l == nil {
 		if l = t.Head(); l == nil && t.Quiet() {
-			return 0
+			return 0, core.Registers{}
 		}
 		if l == nil || l.Mode != 0 {
 			if l != nil && l.N < 0 { // never: it makes the frame large, see Distance
 				new(core.Distance).Keep()
 			}
-			return far(&core.Job{Topic: t}, event)
+			return far(&core.Job{Topic: t}, event), core.Registers{}
 		}
 	}
 	var s *core.Snapshot
@@ -243,7 +243,7 @@ func publish[E any](t *core.Topic, l *core.List, event E) int {
 	if l.N == 1 {
 		c := l.First()
 		if one, ok := c.Ops.One.(func(*core.Chunk, E) bool); ok && one(c, event) {
-			return 1
+			return 1, core.Registers{}
 		}
 	} else if s = l.Snapshot(); s != nil && s.Paid() {
 		for ; k < len(s.Segments); k, n = k+1, 0 {
@@ -255,15 +255,15 @@ func publish[E any](t *core.Topic, l *core.List, event E) int {
 				break
 			}
 		}
-		if k == len(s.Segments) && s.Over(l) {
-			return ran
+		if k == len(s.Segments) && s.Fresh(l) {
+			return ran, core.Registers{}
 		}
 	}
 	j := core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}
 	if ran == 0 && k == 0 {
 		j.Snapshot = nil // the core looks for it again, and counts its use
 	}
-	return ran + far(&j, event)
+	return ran + far(&j, event), core.Registers{}
 }
 
 // far publishes an event, or does what is left of a publish, where more is to be looked at than the
@@ -279,7 +279,8 @@ func far[E any](j *core.Job, event E) (ran int) {
 		if n, simple := j.Legs(); simple {
 			for i := range n {
 				leg := j.Leg(i)
-				ran += publish(leg.Topic, leg.List, event)
+				n, _ := publish(leg.Topic, leg.List, event)
+				ran += n
 			}
 			return ran
 		}
@@ -298,7 +299,8 @@ func publishTo[E any](b *core.Bus, event E) int {
 			if f.core.Head() == nil && f.core.Quiet() {
 				return 0
 			}
-			return publish(&f.core, nil, event)
+			n, _ := publish(&f.core, nil, event)
+			return n
 		}
 	}
 	f, _ := b.Find(reflect.TypeFor[E]()).(*face[E])
@@ -307,7 +309,8 @@ func publishTo[E any](b *core.Bus, event E) int {
 			return b.PublishAnyReported(event)
 		}
 	}
-	return publish(&f.core, nil, event)
+	n, _ := publish(&f.core, nil, event)
+	return n
 }
 
 // erase has a job done with an event whose type the core is not to know. It is the one door between

@@ -429,16 +429,13 @@ func (t *Topic) finish(o *Outcome, l *List, s *Snapshot, k, i int, h *Hand) {
 	t.done(l, s)
 }
 
-// done tidies up after a publish, and leaves nothing of the snapshot in a register.
-//
-//go:noinline
+// done tidies up after a publish.
 func (t *Topic) done(l *List, s *Snapshot) {
 	if s == nil {
 		t.compact()
 	} else if !s.Fresh(l) {
 		t.charge(l, s)
 	}
-	wipe()
 }
 
 // segment calls the handlers of subscribers [from, to) of g, at full speed where it can.
