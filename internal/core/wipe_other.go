@@ -1,6 +1,7 @@
-//go:build !amd64 && !arm64
+//go:build !386 && !amd64 && !arm64
 
 package core
 
-// wipe does nothing where there are few registers, which are soon used for something else.
+// wipe is of no use where the runtime does not interrupt computations, as in WebAssembly. On other
+// processors a computation may keep what the publish before it has left in registers.
 func wipe() {}
