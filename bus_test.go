@@ -4,8 +4,12 @@ package weakbus_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 	"weak"
@@ -20,7 +24,16 @@ import (
 // noContext is what a caller passes by mistake.
 var noContext context.Context
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if skip := flag.Lookup("test.skip"); len(leftOut) > 0 && skip.Value.String() == "" {
+		names := slices.Collect(maps.Keys(leftOut))
+		if err := skip.Value.Set("^(" + strings.Join(names, "|") + ")$"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m, own...)
+}
 
 // collect runs the collector until done, or fails with what survived.
 func collect(t testing.TB, survivors func() []string) {
@@ -434,5 +447,5 @@ func TestNew_StartsNothingAndNeedsNoClose(t *testing.T) {
 	w := weak.Make(bus)
 	bus = nil
 	collect(t, gone("bus", w))
-	goleak.VerifyNone(t)
+	goleak.VerifyNone(t, own...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -196,9 +197,6 @@ func TestSnapshot_SubscribersOfAnEmptiedParentHearTheNextPublish(t *testing.T) {
 // function that computes without calls word by word, and the registers. Neither may have anything of the
 // publish before: that would keep all subscribers of the topic.
 func TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes(t *testing.T) {
-	if !preemptive {
-		t.Skip("a computation cannot be interrupted")
-	}
 	one := func(topic *weakbus.Topic[note]) { subscribeMany(topic, false) }
 	mixed := func(topic *weakbus.Topic[note]) { subscribeMany(topic, true) }
 	onBus := func(subscribe, publish func(*weakbus.Topic[note]), opts ...weakbus.BusOption) func() (subscribed, published func(), left func() int) {
@@ -275,6 +273,9 @@ func TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes(t *testing
 			return func() { one(topic) }, func() { _ = weakbus.Post(q, note{1}); q.Drain() }, topic.Len
 		},
 	} {
+		if runtime.GOARCH == "386" && strings.HasPrefix(name, "with ") {
+			continue // arguments are on the stack there, where the next subscription leaves something of the list
+		}
 		for _, large := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, large frame %v", name, large), func(t *testing.T) {
 				subscribe, publish, left := make()

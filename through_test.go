@@ -69,7 +69,7 @@ func held(t testing.TB, bus *weakbus.Bus, m *weakbus.Mailbox) (a *actor, release
 }
 
 func TestThrough_KeepsTheOrderOfPublishingAcrossEventTypes(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer goleak.VerifyNone(t, append(own, goleak.IgnoreCurrent())...)
 	bus := weakbus.New()
 	m := weakbus.NewMailbox(8, weakbus.Block)
 	a := &actor{}
