@@ -40,7 +40,7 @@ func misused[E any]() map[string]string {
 		"Topic.Publish":  panicOf(func() { new(weakbus.Topic[E]).Publish(zero) }),
 		"Topic.At":       panicOf(func() { new(weakbus.Topic[E]).At(1).Publish(zero) }),
 		"SubscribeFunc":  panicOf(func() { b := bus(); weakbus.SubscribeFunc(b, b.Scope(), handle) }),
-		//weakvet:ignore vanishing the test says when it goes
+		//weakvet:ignore vanishing it panics
 		"Topic":   panicOf(func() { weakbus.SubscribeFunc(new(weakbus.Topic[E]), new(weakbus.Scope), handle) }),
 		"Post":    panicOf(func() { _ = weakbus.Post(weakbus.NewQueue(bus()), zero) }),
 		"TopicOf": panicOf(func() { weakbus.TopicOf[E](bus()) }),
@@ -84,7 +84,7 @@ func TestZeroBusAndNilTopic_PanicWithTheRemedy(t *testing.T) {
 			"Publish[any]":   func() { weakbus.Publish[any](b, note{1}) },
 			"PublishContext": func() { _, _ = weakbus.PublishContext(t.Context(), b, note{1}) },
 			"Subscribe":      func() { weakbus.Subscribe(b, d, (*node).hear) },
-			//weakvet:ignore vanishing the test says when it goes
+			//weakvet:ignore vanishing it panics
 			"SubscribeFunc": func() { weakbus.SubscribeFunc(b, new(weakbus.Scope), func(note) {}) },
 			"Events":        func() { weakbus.Events[note](t.Context(), b) },
 			"TopicOf":       func() { weakbus.TopicOf[note](b) },

@@ -236,7 +236,7 @@ func TestUnheard_IsWhatNobodyIsThereFor(t *testing.T) {
 	weakbus.Publish(bus, note{9})
 	assert.Equal(t, []string{"weakbus_test.note {9}"}, j.take())
 
-	//weakvet:ignore vanishing the test says when it goes
+	//weakvet:ignore vanishing it is to be collected
 	sub := weakbus.SubscribeFunc(bus, new(weakbus.Scope), func(note) {})
 	until(t, "the only subscriber", func() bool { return sub.State() == weakbus.Collected })
 	weakbus.Publish(bus, note{10})
@@ -434,7 +434,7 @@ func TestObserve_KeepsNoTopicOfAKeyAndNoSubscriber(t *testing.T) {
 		k, d := &node{}, &node{}
 		key, receiver = weak.Make(k), weak.Make(d)
 		topic := weakbus.TopicOf[note](bus).At(k)
-		//weakvet:ignore vanishing the test says when it goes
+		//weakvet:ignore vanishing it is to be collected
 		weakbus.Subscribe(topic, d, (*node).hear)
 		assert.Equal(t, 1, topic.Publish(note{1}))
 	}()

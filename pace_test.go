@@ -235,7 +235,7 @@ func TestPace_APendingEventIsLetGoOfWithItsReceiver(t *testing.T) {
 	func() {
 		d := &node{}
 		receiver = weak.Make(d)
-		//weakvet:ignore vanishing the test says when it goes
+		//weakvet:ignore vanishing it is to be collected
 		weakbus.Subscribe(bus, d, func(*node, *big) {}, weakbus.Debounce(time.Hour))
 		event = pending(bus)
 	}()
@@ -358,6 +358,7 @@ func TestPace_ATimersHandlerThatWaitsForItselfIsNoSilentHang(t *testing.T) {
 		weakbus.Publish(bus, note{1})
 		require.ErrorContains(t, <-errs, "called from within a handler")
 		require.NoError(t, <-errs)
+		runtime.KeepAlive(&scope)
 	})
 }
 

@@ -21,8 +21,7 @@ func Publish[E any, S Source[E]](src S, event E) int {
 	if b != nil {
 		return publishTo(b, event)
 	}
-	n, _ := publish(t, nil, event)
-	return n
+	return publish(t, nil, event)
 }
 
 // PublishContext publishes event to src, as Topic.PublishContext does; to a bus, it goes to the

@@ -1,9 +1,11 @@
 package weakbus_test
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -188,4 +190,165 @@ func TestSnapshot_SubscribersOfAnEmptiedParentHearTheNextPublish(t *testing.T) {
 	assert.Equal(t, []int{3}, d.heard)
 	runtime.KeepAlive(keyed)
 	runtime.KeepAlive([]*node{a, b, c, d})
+}
+
+// TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes: the collector scans the frame of a
+// function that computes without calls word by word, and the registers. Neither may have anything of the
+// publish before: that would keep all subscribers of the topic.
+func TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes(t *testing.T) {
+	if !preemptive {
+		t.Skip("a computation cannot be interrupted")
+	}
+	one := func(topic *weakbus.Topic[note]) { subscribeMany(topic, false) }
+	mixed := func(topic *weakbus.Topic[note]) { subscribeMany(topic, true) }
+	onBus := func(subscribe, publish func(*weakbus.Topic[note]), opts ...weakbus.BusOption) func() (subscribed, published func(), left func() int) {
+		return func() (subscribed, published func(), left func() int) {
+			topic := weakbus.TopicOf[note](weakbus.New(opts...))
+			return func() { subscribe(topic) }, func() { publish(topic) }, topic.Len
+		}
+	}
+	for name, make := range map[string]func() (subscribed, published func(), left func() int){
+		"a topic outside a bus": func() (subscribed, published func(), left func() int) {
+			var topic weakbus.Topic[note]
+			return func() { one(&topic) }, func() { topic.Publish(note{1}) }, topic.Len
+		},
+		"a topic":                onBus(one, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }),
+		"mixed types":            onBus(mixed, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }),
+		"through the source":     onBus(one, func(topic *weakbus.Topic[note]) { weakbus.Publish(topic, note{1}) }),
+		"PublishContext":         onBus(one, func(topic *weakbus.Topic[note]) { _, _ = topic.PublishContext(context.Background(), note{1}) }),
+		"PublishContext, mixed":  onBus(mixed, func(topic *weakbus.Topic[note]) { _, _ = topic.PublishContext(context.Background(), note{1}) }),
+		"keyed, the topic's":     onBus(one, func(topic *weakbus.Topic[note]) { topic.At(1).Publish(note{1}) }),
+		"keyed, the sub-topic's": onBus(func(topic *weakbus.Topic[note]) { one(topic.At(1)) }, func(topic *weakbus.Topic[note]) { topic.At(1).Publish(note{1}) }),
+		"retained":               onBus(func(topic *weakbus.Topic[note]) { one(topic.Retain()) }, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }),
+		"Update":                 onBus(func(topic *weakbus.Topic[note]) { one(topic.Retain()) }, func(topic *weakbus.Topic[note]) { topic.Update(func(n note, _ bool) note { return n }) }),
+		"guarded by OnPanic":     onBus(one, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }, weakbus.OnPanic(func(*weakbus.PanicError) {})),
+		"with a subscriber more": onBus(one, func(topic *weakbus.Topic[note]) {
+			//weakvet:ignore vanishing the test says when it goes
+			weakbus.Subscribe(topic, &node{}, (*node).hear)
+			topic.Publish(note{1})
+		}),
+		"with one that was ended": onBus(one, func(topic *weakbus.Topic[note]) {
+			weakbus.Subscribe(topic, &node{}, (*node).hear).Cancel()
+			topic.Publish(note{1})
+		}),
+		"SubscribeFunc": onBus(func(topic *weakbus.Topic[note]) {
+			for range 1_000 {
+				scope := &weakbus.Scope{}
+				//weakvet:ignore vanishing the test says when it goes
+				weakbus.SubscribeFunc(topic, scope, func(note) { runtime.KeepAlive(scope) })
+			}
+		}, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }),
+		"a filter": onBus(func(topic *weakbus.Topic[note]) {
+			for range 1_000 {
+				//weakvet:ignore vanishing the test says when it goes
+				weakbus.Subscribe(topic, &node{}, (*node).hear, weakbus.Filter(func(note) bool { return true }))
+			}
+		}, func(topic *weakbus.Topic[note]) { topic.Publish(note{1}) }),
+		"the bus": func() (subscribed, published func(), left func() int) {
+			bus := weakbus.New()
+			topic := weakbus.TopicOf[note](bus)
+			return func() { one(topic) }, func() { weakbus.Publish(bus, note{1}) }, topic.Len
+		},
+		"the bus, PublishContext": func() (subscribed, published func(), left func() int) {
+			bus := weakbus.New()
+			topic := weakbus.TopicOf[note](bus)
+			return func() { one(topic) }, func() { _, _ = weakbus.PublishContext(context.Background(), bus, note{1}) }, topic.Len
+		},
+		"an interface": func() (subscribed, published func(), left func() int) {
+			bus := weakbus.New()
+			topic := weakbus.TopicOf[note](bus)
+			return func() { one(topic) }, func() { weakbus.Publish[any](bus, note{1}) }, topic.Len
+		},
+		"heard by an interface": func() (subscribed, published func(), left func() int) {
+			bus := weakbus.New()
+			topic := weakbus.TopicOf[any](bus)
+			return func() {
+				for range 1_000 {
+					//weakvet:ignore vanishing the test says when it goes
+					weakbus.Subscribe(topic, &node{}, func(*node, any) {})
+				}
+			}, func() { weakbus.Publish(bus, note{1}) }, topic.Len
+		},
+		"a queue": func() (subscribed, published func(), left func() int) {
+			bus := weakbus.New()
+			topic, q := weakbus.TopicOf[note](bus), weakbus.NewQueue(bus)
+			return func() { one(topic) }, func() { _ = weakbus.Post(q, note{1}); q.Drain() }, topic.Len
+		},
+	} {
+		for _, large := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, large frame %v", name, large), func(t *testing.T) {
+				subscribe, publish, left := make()
+				var published, stop atomic.Bool
+				var wg sync.WaitGroup
+				defer wg.Wait()
+				defer stop.Store(true)
+				subscribe()
+				wg.Go(func() {
+					scrub()
+					for range 6 {
+						publish()
+					}
+					published.Store(true)
+					if large {
+						computeWide(&stop)
+					} else {
+						compute(&stop)
+					}
+				})
+				for !published.Load() {
+					runtime.Gosched()
+				}
+				until(t, "the subscribers", func() bool { return left() <= 2 }) // a weak walk may leave one, as any program does
+			})
+		}
+	}
+}
+
+//go:noinline
+func subscribeMany(topic *weakbus.Topic[note], mixed bool) {
+	for i := range 1_000 {
+		if mixed && i%2 == 0 {
+			//weakvet:ignore vanishing the test says when it goes
+			weakbus.Subscribe(topic, &other{}, (*other).hear)
+		} else {
+			//weakvet:ignore vanishing the test says when it goes
+			weakbus.Subscribe(topic, &node{}, (*node).hear)
+		}
+	}
+}
+
+// scrub overwrites what others have left in the memory of this goroutine's stack.
+//
+//go:noinline
+func scrub() {
+	var a [2_048]int
+	for i := range a {
+		a[i] = i
+	}
+	runtime.KeepAlive(&a)
+}
+
+//go:noinline
+func compute(stop *atomic.Bool) (x int) {
+	for !stop.Load() {
+		x += x ^ 3
+	}
+	return x
+}
+
+// computeWide has a frame of half a kilobyte that it does not write to before it ends.
+//
+//go:noinline
+func computeWide(stop *atomic.Bool) (x int) {
+	for !stop.Load() {
+		x += x ^ 3
+	}
+	var a [64]int
+	for i := range a {
+		a[i] = x + i
+	}
+	for i := range a {
+		x ^= a[(i*7)&63]
+	}
+	return x
 }

@@ -44,10 +44,14 @@ func TestTap_SeesEachEventBeforeItsSubscribers(t *testing.T) {
 		q.Drain()
 		assert.Equal(t, []string{"weakbus_test.note 1", "heard 1", "weakbus_test.note 2", "heard 2",
 			"weakbus_test.note 3", "heard 3", "weakbus_test.note 4", "heard 4"}, j.take())
-		stop()
-		stop()
+		unobserve := s.bus.Observe(&weakbus.Trace{})
 		weakbus.Publish(s.bus, note{5})
-		assert.Equal(t, []string{"heard 5"}, j.take())
+		assert.Equal(t, []string{"weakbus_test.note 5", "heard 5"}, j.take())
+		unobserve()
+		stop()
+		stop()
+		weakbus.Publish(s.bus, note{6})
+		assert.Equal(t, []string{"heard 6"}, j.take())
 	})
 }
 
@@ -238,7 +242,7 @@ func TestTap_KeepsNoSubscriber(t *testing.T) {
 	func() {
 		d := &node{}
 		w = weak.Make(d)
-		//weakvet:ignore vanishing the test says when it goes
+		//weakvet:ignore vanishing it is to be collected
 		weakbus.Subscribe(bus, d, (*node).hear)
 		weakbus.Publish(bus, note{1})
 	}()

@@ -212,7 +212,7 @@ func TestThrough_WhatWaitsKeepsNoReceiver(t *testing.T) {
 	func() {
 		d := &node{}
 		w = weak.Make(d)
-		//weakvet:ignore vanishing the test says when it goes
+		//weakvet:ignore vanishing it is to be collected
 		sub = weakbus.Subscribe(bus, d, (*node).hear, weakbus.Through(m))
 		assert.Equal(t, 2, weakbus.Publish(bus, note{1})+weakbus.Publish(bus, note{2}))
 	}()
@@ -231,7 +231,7 @@ func TestThrough_AMailboxKeepsNothingAlive(t *testing.T) {
 	func() {
 		bus, a := weakbus.New(), &actor{}
 		receiver, ofBus = weak.Make(a), weak.Make(bus)
-		//weakvet:ignore vanishing the test says when it goes
+		//weakvet:ignore vanishing it is to be collected
 		weakbus.Subscribe(bus, a, (*actor).onNote, weakbus.Through(m))
 		weakbus.Publish(bus, note{1})
 		idle(t, m)
@@ -386,6 +386,7 @@ func TestMailbox_DropsCountForTheTopicAndTheBusOfTheSubscription(t *testing.T) {
 	assert.Equal(t, [2][]string{nil, {"weakbus_test.note"}}, told)
 	assert.Equal(t, 1, buses[1].Stats().Topics[0].Dropped)
 	assert.Zero(t, buses[0].Stats().Topics[0].Dropped)
+	runtime.KeepAlive(a)
 }
 
 // A mailbox that goes to rest tells its buses under the same lock under which it is put into, or a bus

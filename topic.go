@@ -51,8 +51,7 @@ func (t *Topic[E]) Publish(event E) int {
 	if t == nil {
 		nilTopic()
 	}
-	n, _ := publish(&t.core, nil, event)
-	return n
+	return publish(&t.core, nil, event)
 }
 
 // PublishContext is Publish for handlers that take a context or return an error. It hands ctx

@@ -226,13 +226,16 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 // a collection would find it.
 //
 //go:noinline
-func publish[E any](t *core.Topic, l *core.List, event E) (int, core.Registers) {
+func publish[E any](t *core.Topic, l *core.List, event E) int {
 	if l == nil {
 		if l = t.Head(); l == nil && t.Quiet() {
-			return 0, core.Registers{}
+			return 0
 		}
 		if l == nil || l.Mode != 0 {
-			return far(&core.Job{Topic: t}, event), core.Registers{}
+			if l != nil && l.N < 0 { // never: it makes the frame large, see Distance
+				new(core.Distance).Keep()
+			}
+			return far(&core.Job{Topic: t}, event)
 		}
 	}
 	var s *core.Snapshot
@@ -240,7 +243,7 @@ func publish[E any](t *core.Topic, l *core.List, event E) (int, core.Registers) 
 	if l.N == 1 {
 		c := l.First()
 		if one, ok := c.Ops.One.(func(*core.Chunk, E) bool); ok && one(c, event) {
-			return 1, core.Registers{}
+			return 1
 		}
 	} else if s = l.Snapshot(); s != nil && s.Paid() {
 		for ; k < len(s.Segments); k, n = k+1, 0 {
@@ -252,19 +255,15 @@ func publish[E any](t *core.Topic, l *core.List, event E) (int, core.Registers) 
 				break
 			}
 		}
-		if k == len(s.Segments) && s.Fresh(l) {
-			return ran, core.Registers{}
+		if k == len(s.Segments) && s.Over(l) {
+			return ran
 		}
-	}
-	if t == nil { // never: it makes the frame large, see Distance
-		var room core.Distance
-		room.Keep()
 	}
 	j := core.Job{Topic: t, List: l, Snapshot: s, K: k, I: n}
 	if ran == 0 && k == 0 {
 		j.Snapshot = nil // the core looks for it again, and counts its use
 	}
-	return ran + far(&j, event), core.Registers{}
+	return ran + far(&j, event)
 }
 
 // far publishes an event, or does what is left of a publish, where more is to be looked at than the
@@ -280,8 +279,7 @@ func far[E any](j *core.Job, event E) (ran int) {
 		if n, simple := j.Legs(); simple {
 			for i := range n {
 				leg := j.Leg(i)
-				n, _ := publish(leg.Topic, leg.List, event)
-				ran += n
+				ran += publish(leg.Topic, leg.List, event)
 			}
 			return ran
 		}
@@ -300,8 +298,7 @@ func publishTo[E any](b *core.Bus, event E) int {
 			if f.core.Head() == nil && f.core.Quiet() {
 				return 0
 			}
-			n, _ := publish(&f.core, nil, event)
-			return n
+			return publish(&f.core, nil, event)
 		}
 	}
 	f, _ := b.Find(reflect.TypeFor[E]()).(*face[E])
@@ -310,8 +307,7 @@ func publishTo[E any](b *core.Bus, event E) int {
 			return b.PublishAnyReported(event)
 		}
 	}
-	n, _ := publish(&f.core, nil, event)
-	return n
+	return publish(&f.core, nil, event)
 }
 
 // erase has a job done with an event whose type the core is not to know. It is the one door between

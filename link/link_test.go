@@ -682,8 +682,7 @@ func TestFlappingInterestSettles(t *testing.T) {
 		wg.Go(func() {
 			for i := range 300 {
 				v := &view{}
-				//weakvet:ignore vanishing the test says when it goes
-				sub := weakbus.Subscribe(b.bus, v, (*view).onPlaced)
+				sub := weakbus.Subscribe(b.bus, v, (*view).onPlaced) //weakvet:ignore vanishing most are to be collected
 				keyed := weakbus.Subscribe(at(b.bus, "eu"), v, (*view).onPlaced)
 				if i%3 == 0 { // the others are left to the collector
 					sub.Cancel()

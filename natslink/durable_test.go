@@ -126,6 +126,7 @@ func TestDurableKeysBeforeShare(t *testing.T) {
 	weakbus.Subscribe(at(b.bus, "eu"), v, (*view).onPlaced)
 	syncAll(t, b)
 	require.NoError(t, b.link.Close(soon(t)))
+	runtime.KeepAlive(v)
 	var want []string
 	for i := range 20 {
 		at(a.bus, strconv.Itoa(i)).Publish(placed{strconv.Itoa(i), 1})

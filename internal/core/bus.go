@@ -169,9 +169,18 @@ func (b *Bus) addQueue(w weak.Pointer[Queue]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.queues = append(b.queues, w)
-	if n := len(b.queues); n >= 8 && n&(n-1) == 0 { // now and then
-		b.queues = slices.Clip(slices.DeleteFunc(b.queues, func(w weak.Pointer[Queue]) bool { return w.Value() == nil }))
+	b.arm()
+}
+
+// pruneQueues forgets the queues that were collected, and reports whether any is left.
+func (b *Bus) pruneQueues() (some bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queues = slices.DeleteFunc(b.queues, func(w weak.Pointer[Queue]) bool { return w.Value() == nil })
+	if cap(b.queues) > 4*len(b.queues)+4 {
+		b.queues = slices.Clone(b.queues)
 	}
+	return len(b.queues) > 0
 }
 
 // addListenerTopics has topics of interfaces hear what is published to t.

@@ -7,14 +7,9 @@ package core
 // alive. At this distance only a frame of more than a kilobyte reaches that far.
 //
 // A function makes room for it by a variable in a branch that is never taken, which costs nothing.
-type Distance [128]uintptr
+type Distance [128]*byte
 
 // Keep keeps the compiler from leaving the variable out.
 //
 //go:noinline
-func (d *Distance) Keep() { d[0]++ }
-
-// Registers has a function that handled a snapshot return zeroes in the registers of its results. What a
-// function leaves in a register stays there until another uses it, and the collector looks at the
-// registers of a goroutine that it interrupts in a computation as at the frame of that.
-type Registers struct{ _, _, _, _, _, _, _, _ uintptr }
+func (d *Distance) Keep() { d[0] = nil }

@@ -71,7 +71,6 @@ type extra struct {
 	priority int
 	site     uintptr // of the call that subscribed; 0: not known
 	told     atomic.Int32
-	keyDied  atomic.Bool // it was the object of the topic's key that was collected
 	exempt   atomic.Bool // see Observer
 }
 
@@ -177,10 +176,15 @@ func (e *Entry) Cancel() bool {
 	// Another goroutine stored the final state, and may not have come to the epoch yet. This call
 	// promises that no handler is called any more, so it sees to that itself.
 	e.kind.ledger.raise()
-	if g := e.guard(); g != nil && State(e.state.Load()&finalMask) == Closed {
-		g.ended(e, Cancelled) // what its mailbox accepted before is not wanted any more
-	}
+	e.unwanted()
 	return false
+}
+
+// unwanted discards what the mailbox of an entry has accepted before the bus was closed.
+func (e *Entry) unwanted() {
+	if g := e.guard(); g != nil && State(e.state.Load()&finalMask) == Closed {
+		g.ended(e, Cancelled)
+	}
 }
 
 // Pause has every publish skip the entry until Resume.
@@ -194,9 +198,8 @@ func (e *Entry) Resume() {
 }
 
 func (e *Entry) pause(why uint32) {
-	if e.state.Or(why)&finalMask == 0 {
-		e.kind.ledger.raise() // also if it was paused: see Cancel
-	}
+	e.state.Or(why)
+	e.kind.ledger.raise() // also if it was paused, or had ended: see Cancel
 }
 
 // resume ends a reason for a pause, and reports whether that was the last one and resumed is to be

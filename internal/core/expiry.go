@@ -30,7 +30,7 @@ func (x *extra) watchFor(ctx context.Context, bus *Bus) (refused bool) {
 	}
 	y := &Expiry{ctx: ctx, entry: e}
 	x.expiry = weak.Make(y)
-	stop := context.AfterFunc(ctx, func() { y.entry.end(Cancelled) })
+	stop := context.AfterFunc(ctx, y.over)
 	y.stop.Store(&stop)
 	if e.final() {
 		stop()
@@ -41,6 +41,14 @@ func (x *extra) watchFor(ctx context.Context, bus *Bus) (refused bool) {
 		strays.addExpiry(x.expiry)
 	}
 	return false
+}
+
+// over ends the subscription, also where a closed bus waits for its mailbox: nobody else may be left to know
+// of the context.
+func (y *Expiry) over() {
+	if !y.entry.end(Cancelled) {
+		y.entry.unwanted()
+	}
 }
 
 // leave has the context forget the subscription.
@@ -61,7 +69,7 @@ type ties struct {
 	armed    atomic.Bool // of the strays: a sweep is due
 }
 
-// strays has the contexts that would end subscriptions of topics outside any bus.
+// strays has what topics outside any bus have to do with: there are many of those, and they have no sweep.
 var strays ties
 
 // Sweep does what is due after a collection.
@@ -74,7 +82,7 @@ func (t *ties) sweepStrays() {
 			t.arm()
 		}
 	}()
-	t.pruneExpiries()
+	t.prune()
 }
 
 // arm has the next collection followed by a sweep.
@@ -95,8 +103,11 @@ func (t *ties) over() bool { return t.gone.Load() }
 // addScope notes a scope that did not have t among its ties.
 func (t *ties) addScope(s *Scope) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.scopes = append(t.scopes, weak.Make(s))
+	t.mu.Unlock()
+	if t == &strays {
+		t.arm()
+	}
 }
 
 // addExpiry notes a context.
@@ -107,13 +118,6 @@ func (t *ties) addExpiry(w weak.Pointer[Expiry]) {
 	if t == &strays {
 		t.arm()
 	}
-}
-
-// callsOut reports whether pruning may call methods of contexts, which users wrote.
-func (t *ties) callsOut() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.expiries) > 0
 }
 
 // prune forgets what is gone, and has the others let go of what ended. It takes what there is, and
@@ -181,20 +185,14 @@ func (b *Bus) arm() {
 // Sweep sweeps the bus. If the collection took it, the scopes and contexts of others may still have
 // something of it.
 func (s busSweep) Sweep() {
-	b := s.bus.Value()
-	switch {
-	case b != nil && b.still.Load():
-	case b == nil && s.ties.callsOut():
-		s.ties.gone.Store(true)
-		sweep.Call(s.ties.prune)
-	case b == nil:
-		s.ties.gone.Store(true)
-		s.ties.prune()
-	case b.observed() || s.ties.callsOut():
-		sweep.Call(b.sweep)
-	default:
-		b.sweep()
+	if b := s.bus.Value(); b != nil {
+		if !b.still.Load() {
+			sweep.Call(b.sweep) // which may call hooks and methods of contexts
+		}
+		return
 	}
+	s.ties.gone.Store(true)
+	sweep.Call(s.ties.prune)
 }
 
 // sweep removes the subscribers that were collected, and arms the next sweep if any remain.
@@ -215,7 +213,7 @@ func (b *Bus) rearm() {
 	// Disarmed before looking: a subscriber that came too late for the sweep either is seen here,
 	// or sees that it has to arm.
 	b.armed.Store(false)
-	due := b.ties.some() || b.Own.some()
+	due := b.pruneQueues() || b.ties.some() || b.Own.some()
 	b.all(func(t *Topic) { due = due || !t.empty() })
 	if due {
 		b.arm()

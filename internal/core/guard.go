@@ -100,19 +100,19 @@ func (g *Guard) hand(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand,
 		g.via(g.task(e, letter{event: h.keep(), ctx: lasting(ctx), seq: seq}))
 		return true, nil
 	default:
-		return g.perform(t, e, recv, ctx, h, 0)
+		return g.perform(t, e, recv, ctx, h, 0, seq)
 	}
 }
 
 // perform calls the handler of a subscription in state from.
-func (g *Guard) perform(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand, from uint32) (ran bool, err error) {
+func (g *Guard) perform(t *Topic, e *Entry, recv any, ctx context.Context, h *Hand, from uint32, seq uint64) (ran bool, err error) {
 	if g.once {
 		if from == uint32(Closed) {
 			if g.spent.Swap(true) {
 				return false, nil
 			}
-		} else if !e.state.CompareAndSwap(from, from|uint32(Spent)) {
-			return false, nil // another publish was first, or it was paused
+		} else if !g.spend(e, h, from, seq) {
+			return false, nil
 		} else {
 			defer e.settle() // after the call: it lets go of a SubscribeFunc's function
 		}
@@ -127,6 +127,21 @@ func (g *Guard) perform(t *Topic, e *Entry, recv any, ctx context.Context, h *Ha
 		return true, t.failure(err, e, h)
 	}
 	return true, nil
+}
+
+// spend takes the one call of a subscription with Once, in state from, and reports whether it could. If a
+// pause has come since, the event goes to the gate.
+func (g *Guard) spend(e *Entry, h *Hand, from uint32, seq uint64) bool {
+	for !e.state.CompareAndSwap(from, from|uint32(Spent)) {
+		if e.final() { // another publish was first
+			return false
+		}
+		if !e.Active() && (g.gate == nil || !g.gate.hold(e, h, false, seq)) {
+			return false
+		}
+		from = 0
+	}
+	return true
 }
 
 // letter is an event on its way to one subscriber, outside a publish.
@@ -187,7 +202,7 @@ func (l *letter) attempt(h *Hand) {
 				continue // a pause, or the end, came while the filter ran
 			}
 		}
-		if _, err := g.perform(t, e, l.recv, l.ctx, h, from); err != nil {
+		if _, err := g.perform(t, e, l.recv, l.ctx, h, from, l.seq); err != nil {
 			t.Bus.failed(err, false)
 		}
 		return

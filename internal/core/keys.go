@@ -115,7 +115,7 @@ func (t *Topic) pin(typ *Type) *Topic {
 	}
 	ks := root.keys.Load()
 	if ks.n.Load() >= max(minKeys, ks.limit.Load()) {
-		ks.each(func(b *Branch) { b.topic.prune() })
+		ks.prune()
 		ks.limit.Store(2 * ks.n.Load())
 	}
 	ks.mu.Lock()
@@ -206,6 +206,16 @@ func (ks *keys) each(do func(*Branch)) {
 func (ks *keys) settle() {
 	ks.mu.Lock()
 	defer ks.mu.Unlock()
+}
+
+// prune prunes all sub-topics, and ends those whose objects died.
+func (ks *keys) prune() {
+	ks.each(func(b *Branch) {
+		if b.keyDied() {
+			b.topic.expire()
+		}
+		b.topic.prune()
+	})
 }
 
 func (ks *keys) empty() bool { return ks.n.Load() == 0 }

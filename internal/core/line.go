@@ -208,8 +208,9 @@ func (q *line) pass() {
 }
 
 // wakeAll wakes all who wait for room, to find that there is none to come. If nobody waits it sends
-// nothing: whoever ends a subscription may be outside the bubble of a test in which the channel was
-// made. The caller holds mu.
+// nothing: the channel may have been made in the bubble of a test that is over. Whoever comes from the
+// sweep, which is outside all bubbles, does not call it: a mailbox that somebody waits for is at work, and
+// passes the baton when the handler under way has returned. The caller holds mu.
 func (q *line) wakeAll() {
 	if q.waiting > 0 {
 		close(q.room)

@@ -257,12 +257,7 @@ func (t *Topic) Len() int { return t.current().prune() }
 // left of its own.
 func (t *Topic) prune() (live int) {
 	if ks := t.keys.Load(); ks != nil {
-		ks.each(func(b *Branch) {
-			if b.keyDied() {
-				b.topic.expire()
-			}
-			b.topic.prune()
-		})
+		ks.prune()
 	}
 	l := t.head.Load()
 	if l == nil {

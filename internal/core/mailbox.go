@@ -267,6 +267,7 @@ func (l *lane) next() (from *Side, more bool) {
 		l.entry.kind.extra.letGo()
 		return nil, true
 	case l.in.n == 0 && len(b.woken) == 0:
+		b.pass()
 		b.rest()
 		return nil, false
 	case l.in.n == 0:
@@ -328,6 +329,7 @@ func (b *Box) pick() (l *lane, m letter, from *Side) {
 		b.mu.Lock()
 	}
 	b.leave()
+	b.pass()
 	switch {
 	case len(b.woken) > 0:
 		l, b.woken = b.woken[0], b.woken[1:]
@@ -424,7 +426,9 @@ func (l *lane) end(cause State) (busy bool) {
 		l.discard.Store(true)
 		b.dropLane(l)
 	}
-	b.wakeAll()
+	if cause != Collected { // else this may be the goroutine of the sweep; see wakeAll
+		b.wakeAll()
+	}
 	busy = cause == Closed && b.running && (b.only == l || b.current == l || l.in.n > 0)
 	l.closing = l.closing || busy
 	return busy

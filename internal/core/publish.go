@@ -254,6 +254,10 @@ func (t *Topic) deliverLegs(o *Outcome, h *Hand) {
 		near     = nearRoom[:0]
 		far      = farRoom[:0]
 	)
+	defer func() { // also when the event's type turns out to be one that cannot be published
+		leave(near)
+		leaveBoxed(far)
+	}()
 	for ; t.Branch != nil; t = t.Branch.parent {
 		near = t.current().begin(o, near, h)
 	}
@@ -265,8 +269,6 @@ func (t *Topic) deliverLegs(o *Outcome, h *Hand) {
 			far = addListeners(o, far, *listeners, h)
 		}
 	}
-	defer leave(near)
-	defer leaveBoxed(far)
 	before := o.Ran
 	for i := range near {
 		if o.over {
@@ -427,13 +429,16 @@ func (t *Topic) finish(o *Outcome, l *List, s *Snapshot, k, i int, h *Hand) {
 	t.done(l, s)
 }
 
-// done tidies up after a publish.
+// done tidies up after a publish, and leaves nothing of the snapshot in a register.
+//
+//go:noinline
 func (t *Topic) done(l *List, s *Snapshot) {
 	if s == nil {
 		t.compact()
 	} else if !s.Fresh(l) {
 		t.charge(l, s)
 	}
+	wipe()
 }
 
 // segment calls the handlers of subscribers [from, to) of g, at full speed where it can.

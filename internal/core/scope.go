@@ -1,6 +1,7 @@
 package core
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"weak"
@@ -17,10 +18,9 @@ type Scope struct {
 	limit  int      // the length at which items is next pruned
 	closed bool
 	paused bool
-	past   []pastCall         // where subscriptions were that ended; see CloseWait
-	ties   map[*ties]struct{} // the buses that know of the scope; nil: none
-	most   int                // the size at which ties is next made anew
-	round  uint64             // of the sweep that last pruned it
+	past   []pastCall // where subscriptions were that ended; see CloseWait
+	ties   tieSet     // of the buses that know of the scope, and the strays
+	round  uint64     // of the sweep that last pruned it
 }
 
 // scoped is a subscription under a scope, with the function that nobody else keeps.
@@ -128,29 +128,57 @@ func (s *Scope) add(e *Entry, held any, bus *Bus) bool {
 		s.limit = max(4, 2*len(s.items))
 	}
 	s.items = append(s.items, scoped{e, held})
-	if bus != nil && s != bus.Own {
-		s.tie(bus.ties)
+	t := &strays
+	if bus != nil {
+		t = bus.ties
+	}
+	if (bus == nil || s != bus.Own) && s.ties.add(t) {
+		t.addScope(s)
 	}
 	return true
 }
 
-// tie sees to it that a bus knows of the scope. The caller holds mu.
-func (s *Scope) tie(t *ties) {
-	if _, known := s.ties[t]; known {
-		return
+// tieSet is the ties that know of a scope. There is mostly one; there may be thousands.
+type tieSet struct {
+	few  []*ties
+	many map[*ties]struct{} // instead, where they are many
+	most int                // the size at which many is next made anew: a map does not shrink
+}
+
+// fewTies is where a map begins to be worth its memory.
+const fewTies = 8
+
+// add reports whether t was not in the set.
+func (s *tieSet) add(t *ties) bool {
+	if s.many == nil && len(s.few) < fewTies {
+		if slices.Contains(s.few, t) {
+			return false
+		}
+		s.few = append(s.few, t)
+		return true
 	}
-	if len(s.ties) >= s.most { // a map does not shrink
-		old := s.ties
-		s.ties = make(map[*ties]struct{})
-		for t := range old {
+	if _, known := s.many[t]; known || slices.Contains(s.few, t) {
+		return false
+	}
+	if len(s.many) >= s.most {
+		all := slices.AppendSeq(s.few, maps.Keys(s.many))
+		s.few, s.many = nil, make(map[*ties]struct{})
+		for _, t := range all {
 			if !t.over() {
-				s.ties[t] = struct{}{}
+				s.many[t] = struct{}{}
 			}
 		}
-		s.most = max(4, 2*len(s.ties))
+		s.most = max(2*fewTies, 2*len(s.many))
 	}
-	s.ties[t] = struct{}{}
-	t.addScope(s)
+	s.many[t] = struct{}{}
+	return true
+}
+
+func (s *tieSet) remove(t *ties) {
+	s.few = slices.DeleteFunc(s.few, func(x *ties) bool { return x == t })
+	if delete(s.many, t); len(s.many) == 0 {
+		s.many, s.most = nil, 0
+	}
 }
 
 // prune drops the subscriptions that ended, also with a bus that is gone, which tells nobody. The
@@ -207,9 +235,7 @@ func (s *Scope) pruneFor(t *ties) bool {
 	if len(s.items) > 0 && !t.over() {
 		return true
 	}
-	if delete(s.ties, t); len(s.ties) == 0 {
-		s.ties, s.most = nil, 0
-	}
+	s.ties.remove(t)
 	return false
 }
 

@@ -103,6 +103,15 @@ func (s *Snapshot) Fresh(l *List) bool {
 	return l.N == s.n && atomic.LoadUint64(l.first.Epoch) == s.built
 }
 
+// Over is Fresh for a publish that is over, and leaves nothing of the snapshot in a register.
+//
+//go:noinline
+func (s *Snapshot) Over(l *List) bool {
+	fresh := s.Fresh(l)
+	wipe()
+	return fresh
+}
+
 // strong returns a snapshot to publish through, or nil for a weak walk, and the list that it is for.
 func (t *Topic) strong(l *List) (*List, *Snapshot) {
 	if l.N < snapshotFrom {

@@ -292,12 +292,7 @@ func (t *Topic) shut(forGood bool) (ended []*Entry) {
 func (t *Topic) expire() {
 	t.kept.Store(nil)
 	if l := t.head.Load(); l != nil {
-		l.each(func(e *Entry) {
-			if x := e.kind.extra; x != nil {
-				x.keyDied.Store(true)
-			}
-			e.end(Collected)
-		})
+		l.each(func(e *Entry) { e.end(Collected) })
 		t.compact()
 	}
 	t.unlink()

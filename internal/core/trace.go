@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/weakbus/weakbus/internal/sweep"
 )
 
 // Observer is a set of functions that are told what happens on a bus. Any of them may be nil.
@@ -274,17 +276,28 @@ func (tr *tracer) pump() {
 		return
 	}
 	tr.pumping = true
-	defer func() { // also when a hook panics
+	defer func() {
 		tr.pumping = false
+		left := len(tr.moves) > 0 // a hook has panicked, or ended the goroutine
 		tr.mu.Unlock()
+		if left {
+			tr.pump()
+		}
 	}()
-	for len(tr.moves) > 0 {
+	for range pumpAtOnce {
+		if len(tr.moves) == 0 {
+			tr.moves = nil
+			return
+		}
 		m := tr.moves[0]
 		tr.moves = tr.moves[1:]
 		tr.tell(m)
 	}
-	tr.moves = nil
+	sweep.Call(tr.pump) // others make moves faster than this goroutine, which has its own work, tells them
 }
+
+// pumpAtOnce bounds how many moves one goroutine tells on behalf of others.
+const pumpAtOnce = 4096
 
 // tell calls the hooks without mu, which the caller holds.
 func (tr *tracer) tell(m turn) {
@@ -363,10 +376,10 @@ func (tr *tracer) tellEnded(t *Topic, e *Entry) {
 			o.Ended(info, cause)
 		}
 	}
-	x := e.kind.extra
-	if cause != Collected || info.Heard || x != nil && x.keyDied.Load() {
+	if cause != Collected || info.Heard || t.Branch != nil && t.Branch.keyDied() {
 		return
 	}
+	x := e.kind.extra
 	for _, o := range set.list {
 		if o.Early != nil && (x == nil || !x.exempt.Load()) {
 			o.Early(info)
