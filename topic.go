@@ -172,13 +172,14 @@ func (t *Topic[E]) Update(change func(last E, ok bool) E) int {
 	if change == nil {
 		core.Misuse("Update", "nil function; it takes the last event and returns the next one")
 	}
-	return update(c, change)
+	n, _ := update(c, change)
+	return n
 }
 
 // update is the typed part of Update.
 //
 //go:noinline
-func update[E any](t *core.Topic, change func(last E, ok bool) E) int {
+func update[E any](t *core.Topic, change func(last E, ok bool) E) (int, core.Registers) {
 	var event E
 	j, ok := t.Update(func(place any) {
 		k := place.(*kept[E])
@@ -186,11 +187,11 @@ func update[E any](t *core.Topic, change func(last E, ok bool) E) int {
 		k.event, k.has = event, true
 	})
 	if !ok {
-		return 0
+		return 0, core.Registers{}
 	}
 	defer j.Finish() // also when a handler panics
 	erase(event, &j)
-	return j.Ran
+	return j.Ran, core.Registers{}
 }
 
 // sourceOf returns the bus or the topic of a source. For a topic it asks for a method, and not for its type:

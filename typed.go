@@ -306,7 +306,8 @@ func publishTo[E any](b *core.Bus, event E) int {
 	f, _ := b.Find(reflect.TypeFor[E]()).(*face[E])
 	if f == nil {
 		if f, _ = b.FindOrAdd(typeOf[E](), true).(*face[E]); f == nil {
-			return b.PublishAnyReported(event)
+			n, _ := b.PublishAnyReported(event)
+			return n
 		}
 	}
 	n, _ := publish(&f.core, nil, event)

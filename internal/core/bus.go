@@ -269,11 +269,11 @@ func (b *Bus) publishBoxed(o *Outcome, event any) {
 }
 
 // PublishAnyReported is PublishAny for a publisher that gets no errors; they are reported.
-func (b *Bus) PublishAnyReported(event any) int {
+func (b *Bus) PublishAnyReported(event any) (int, Registers) {
 	var j Job
 	defer j.ReportTo(b) // also when a handler panics
 	b.PublishAny(&j.Outcome, event)
-	return j.Ran
+	return j.Ran, Registers{}
 }
 
 // plan adds the legs of an event by its dynamic type.
