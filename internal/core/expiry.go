@@ -51,6 +51,12 @@ func (y *Expiry) over() {
 	}
 }
 
+// close ends the subscription where nobody was left to do it, and leaves the context.
+func (y *Expiry) close() {
+	defer y.leave()
+	y.entry.end(Closed)
+}
+
 // leave has the context forget the subscription.
 func (y *Expiry) leave() {
 	if stop := y.stop.Load(); stop != nil {
@@ -159,10 +165,9 @@ func (t *ties) pruneExpiries() {
 	t.mu.Lock()
 	t.expiries = lists.Rejoin(kept, t.expiries)
 	t.mu.Unlock()
-	lists.Finish(over, func(y *Expiry) {
-		defer y.leave()
-		y.entry.end(Closed) // where nobody was left to end it
-	})
+	for _, y := range over { // each apart: one context may block, and the strays are everybody's
+		sweep.Call(y.close)
+	}
 }
 
 // busSweep is the sweep of a bus. It must not keep the bus alive.

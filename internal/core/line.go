@@ -212,7 +212,7 @@ func (q *line) pass() {
 // sweep, which is outside all bubbles, does not call it: a mailbox that somebody waits for is at work, and
 // passes the baton when the handler under way has returned. The caller holds mu.
 func (q *line) wakeAll() {
-	if q.waiting > 0 {
+	if q.waiting > 0 && q.room != nil { // nil: those who wait are on their way already
 		close(q.room)
 		q.room = nil
 	}
