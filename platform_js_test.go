@@ -2,6 +2,10 @@ package weakbus_test
 
 import "go.uber.org/goleak"
 
+// preemptive says that the runtime interrupts a goroutine that computes. There is one thread here, and a
+// goroutine goes on until it blocks or yields.
+const preemptive = false
+
 // leftOut is the tests that cannot work on this platform, with the reason.
 var leftOut = map[string]string{
 	"TestCloseWait_UnderConcurrentPublishing":                          neverYields,
