@@ -307,6 +307,7 @@ func TestCloseWait_BesideAComputation(t *testing.T) {
 	defer wg.Wait()
 	defer stop.Store(true)
 	var first weakbus.Scope
+	//weakvet:ignore vanishing the test says when it goes
 	weakbus.SubscribeFunc(&topic, &first, func(note) {})
 	wg.Go(func() {
 		topic.Publish(note{1})
@@ -463,6 +464,7 @@ func TestAt_ARetainedEventGoesWithTheWeakKey(t *testing.T) {
 			event := &node{}
 			w := weak.Make(event)
 			for range 10 {
+				//weakvet:ignore misuse the test is about events that are receivers
 				key(topic).Retain().Publish(event)
 			}
 			event = nil
@@ -476,10 +478,12 @@ func TestAt_ARetainedEventGoesWithTheWeakKey(t *testing.T) {
 			for i := range events {
 				event := &node{}
 				events[i] = weak.Make(event)
+				//weakvet:ignore misuse the test is about events that are receivers
 				key(&topic).Retain().Publish(event)
 			}
 			runtime.GC()
 			for range n { // asking for other keys prunes
+				//weakvet:ignore misuse the test is about events that are receivers
 				key(&topic).Retain()
 			}
 			collect(t, func() (left []string) {
@@ -804,6 +808,7 @@ func TestMemory_NothingIsLeftOfWhatWasDroppedOrCancelled(t *testing.T) {
 		},
 		"shared mailboxes": func() {
 			for range n / 4 {
+				//weakvet:ignore vanishing the test says when it goes
 				weakbus.Subscribe(bus, &node{}, (*node).hear, weakbus.Through(weakbus.NewMailbox(4, weakbus.Block)))
 			}
 		},
@@ -904,6 +909,7 @@ func TestSweep_DoesNotHoldUpWhoSubscribes(t *testing.T) {
 				for end := time.Now().Add(200 * time.Millisecond); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
 					began := time.Now()
 					var scope weakbus.Scope
+					//weakvet:ignore vanishing the test says when it goes
 					weakbus.SubscribeFunc(bus, &scope, func(string) {})
 					weakbus.SubscribeFunc(bus, bus.Scope(), func(string) {}, weakbus.Until(ctx)).Cancel()
 					worst = max(worst, time.Since(began))
