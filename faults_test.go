@@ -464,7 +464,7 @@ func TestAt_ARetainedEventGoesWithTheWeakKey(t *testing.T) {
 			event := &node{}
 			w := weak.Make(event)
 			for range 10 {
-				//weakvet:ignore misuse the test is about events that are receivers
+				//weakvet:ignore retained the test is about events that are receivers
 				key(topic).Retain().Publish(event)
 			}
 			event = nil
@@ -478,12 +478,12 @@ func TestAt_ARetainedEventGoesWithTheWeakKey(t *testing.T) {
 			for i := range events {
 				event := &node{}
 				events[i] = weak.Make(event)
-				//weakvet:ignore misuse the test is about events that are receivers
+				//weakvet:ignore retained the test is about events that are receivers
 				key(&topic).Retain().Publish(event)
 			}
 			runtime.GC()
 			for range n { // asking for other keys prunes
-				//weakvet:ignore misuse the test is about events that are receivers
+				//weakvet:ignore retained the test is about events that are receivers
 				key(&topic).Retain()
 			}
 			collect(t, func() (left []string) {
