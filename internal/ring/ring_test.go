@@ -48,7 +48,7 @@ func TestRing_AgreesWithASlice(t *testing.T) {
 }
 
 func TestRing_LetsGoOfWhatWasRemoved(t *testing.T) {
-	type value struct{ a, b *int }
+	type value struct{ _, _ *int }
 	var ring Ring[*value]
 	add := func() weak.Pointer[value] {
 		v := &value{}
