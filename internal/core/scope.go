@@ -220,7 +220,7 @@ func (e *Entry) busy() bool {
 	}
 	g.lane.box.mu.Lock()
 	defer g.lane.box.mu.Unlock()
-	return g.lane.closing
+	return g.lane.closing || !g.lane.gone // not told yet: whoever closes the bus has only marked the entry
 }
 
 // pruneFor is prune for a sweep, and reports whether the sweep needs to see the scope again. If not,

@@ -253,6 +253,7 @@ func (tr *tracer) still(m *mover) {
 	all := slices.DeleteFunc(slices.Clone(*tr.movers.Load()), func(x *mover) bool { return x == m })
 	if tr.movers.Store(&all); len(all) == 0 {
 		tr.movers.Store(nil)
+		tr.moves = nil // nobody notes what follows on them
 	}
 }
 
@@ -265,7 +266,9 @@ func (t *Topic) moved(active bool) {
 	tr := &t.Bus.tracer
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.moves = append(tr.moves, turn{t, active, nil})
+	if tr.movers.Load() != nil { // still; see still
+		tr.moves = append(tr.moves, turn{t, active, nil})
+	}
 }
 
 // pump tells the moves that were noted, unless somebody is telling them already.
@@ -276,23 +279,25 @@ func (tr *tracer) pump() {
 		return
 	}
 	tr.pumping = true
+	told := false
 	defer func() {
 		tr.pumping = false
-		left := len(tr.moves) > 0 // a hook has panicked, or ended the goroutine
 		tr.mu.Unlock()
-		if left {
+		if !told { // a hook has panicked, or ended the goroutine
 			tr.pump()
 		}
 	}()
 	for range pumpAtOnce {
 		if len(tr.moves) == 0 {
 			tr.moves = nil
+			told = true
 			return
 		}
 		m := tr.moves[0]
 		tr.moves = tr.moves[1:]
 		tr.tell(m)
 	}
+	told = true
 	sweep.Call(tr.pump) // others make moves faster than this goroutine, which has its own work, tells them
 }
 
