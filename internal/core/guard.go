@@ -228,9 +228,9 @@ func (l *letter) admits(h *Hand) (from uint32, ok bool) {
 }
 
 // mayRun reports whether the handler may be called in state w, for an event that was accepted
-// before: by a mailbox also when the bus was closed meanwhile.
+// before: by a mailbox also when the bus was closed meanwhile, unless its scope was closed since.
 func (g *Guard) mayRun(w uint32) bool {
-	return w == 0 || w == catchingUp || w == uint32(Closed) && g.lane != nil
+	return w == 0 || w == catchingUp || w == uint32(Closed) && g.lane != nil && !g.lane.discard.Load()
 }
 
 // stamp returns the next number in the order of publishing, for those who need one.

@@ -52,6 +52,7 @@ func (s *Scope) shut() (cancelled, ended []*Entry) {
 		if e.hears() && e.mark(Cancelled) {
 			cancelled = append(cancelled, e)
 		} else {
+			e.unwanted() // before the calls are noted: CloseWait waits for those that began by then
 			ended = append(ended, e)
 		}
 		e.kind.ledger.raise()
