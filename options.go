@@ -25,8 +25,8 @@ func evaluate(scope *core.Scope, opts []SubscribeOption) core.Options {
 }
 
 // Priority puts the subscription before all of lower priority, and behind those of the same
-// priority that are there already. The default is 0; any int will do. Subscribing in front of
-// lower priorities copies the topic's list, which takes time in proportion to its length.
+// priority that are there already. The default is 0; any int will do. The first publish after somebody
+// subscribed in front of lower priorities puts the topic's list in order again.
 func Priority(n int) SubscribeOption {
 	return func(o *options) { o.core.Priority = n }
 }

@@ -11,6 +11,7 @@ import (
 	"math"
 	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -242,6 +243,62 @@ func TestPublish_PrioritySubscribedWhileRunningWaits(t *testing.T) {
 		s.warm()
 		assert.Equal(t, []string{"a", "b"}, s.publish())
 		assert.Equal(t, []string{"before b", "a", "b", "last"}, s.publish())
+	})
+}
+
+func TestSubscribe_InFrontOfALowerPriorityCopiesNothing(t *testing.T) {
+	const n = 10_000
+	var topic weakbus.Topic[note]
+	var scope weakbus.Scope
+	var order []int
+	hear := func(i int) func(note) { return func(note) { order = append(order, i) } }
+	weakbus.SubscribeFunc(&topic, &scope, hear(n), weakbus.Priority(-1))
+	ps := make([]*inbox, n/2) // of another sort, so that each subscriber has a chunk of its own
+	before := allocated()
+	for i := range ps {
+		ps[i] = &inbox{on: hear(2 * i)}
+		weakbus.Subscribe(&topic, ps[i], (*inbox).hear)
+		weakbus.SubscribeFunc(&topic, &scope, hear(2*i+1))
+	}
+	assert.Less(t, (allocated()-before)/n, uint64(2_000), "bytes for each subscriber")
+	require.Equal(t, n+1, topic.Publish(note{}))
+	assert.True(t, slices.IsSorted(order))
+	runtime.KeepAlive(ps)
+}
+
+// allocated returns how many bytes have been allocated so far.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+// Whoever is subscribed in front of others between two publishes is in the place of its priority from the
+// next one on, however that is published.
+func TestPublish_PutsNewSubscribersInOrder(t *testing.T) {
+	onStages(t, func(t *testing.T, s *stage) {
+		want := []string{}
+		for i := range 20 {
+			s.node(fmt.Sprint("low", i))
+			s.warm()
+			for _, p := range []int{2, 1, 2} {
+				s.node(fmt.Sprint("p", p), weakbus.Priority(p))
+			}
+			if i%3 == 0 {
+				weakbus.TopicOf[note](s.bus).Len()
+			}
+			want = want[:0]
+			for range 2 * (i + 1) {
+				want = append(want, "p2")
+			}
+			for range i + 1 {
+				want = append(want, "p1")
+			}
+			for k := range i + 1 {
+				want = append(want, fmt.Sprint("low", k))
+			}
+			require.Equal(t, want, s.publish())
+		}
 	})
 }
 

@@ -16,7 +16,7 @@ func (t *Topic) check() {
 		if m < 1 || m > c.size() || c.size() > maxChunk {
 			panic(fmt.Sprintf("weakbus: chunk %d of %d: %d slots of %d", k, len(l.chunks), m, c.size()))
 		}
-		if k > 0 && l.chunks[k-1].prio < c.prio {
+		if k > 0 && l.chunks[k-1].prio < c.prio && l.Mode&Unordered == 0 {
 			panic(fmt.Sprintf("weakbus: chunk %d: priority %d behind %d", k, c.prio, l.chunks[k-1].prio))
 		}
 		for i, e := range c.Slots[:m] {

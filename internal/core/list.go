@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"weak"
 
@@ -64,18 +65,9 @@ func (l *List) someActive() bool {
 	return false
 }
 
-// position returns where a chunk of priority prio belongs: behind all of the same or higher.
-func (l *List) position(prio int) int {
-	at := len(l.chunks)
-	for at > 0 && l.chunks[at-1].prio < prio {
-		at--
-	}
-	return at
-}
-
-// add puts a subscriber into the list and reports whether the topic was open. At the end of the
-// list that is an append into spare capacity, in front of lower priorities it is a copy. With
-// scoped, publishes are counted from now on: e is under a scope, which may wait for them.
+// add puts a subscriber at the end of the list and reports whether the topic was open. If it belongs in
+// front of others, the next publish puts the list in order. With scoped, publishes are counted from now
+// on: e is under a scope, which may wait for them.
 func (t *Topic) add(prio int, e *Entry, handler any, scoped bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,18 +82,21 @@ func (t *Topic) add(prio int, e *Entry, handler any, scoped bool) bool {
 		t.setMode(Counted)
 	}
 	next := t.extended()
-	at := next.position(prio)
 	var before *Chunk // of the same sort and priority, to put e behind
-	if at > 0 && next.chunks[at-1].prio == prio && next.chunks[at-1].Ops == ops {
-		before = next.chunks[at-1]
+	if n := len(next.chunks); n > 0 {
+		last := next.chunks[n-1]
+		if last.prio == prio && last.Ops == ops {
+			before = last
+		}
+		if last.prio < prio {
+			t.mode.Store(t.mode.Load() | Unordered)
+			next.Mode |= Unordered
+		}
 	}
-	switch {
-	case at < len(next.chunks): // a chunk in mid-list cannot grow in place: see S7
-		next.insert(l, at, prio, before, e, handler)
-	case before != nil && before.size() < len(before.Slots):
+	if before != nil && before.size() < len(before.Slots) {
 		before.push(e, handler)
 		next.last++
-	default:
+	} else {
 		room := 1
 		if before != nil {
 			room = next.roomAfter(before.size())
@@ -144,25 +139,6 @@ func (l *List) roomAfter(size int) int {
 	return room
 }
 
-// insert puts e into the middle of l, at the place of chunk at.
-func (l *List) insert(of *ledger, at, prio int, before *Chunk, e *Entry, handler any) {
-	l.chunks = slices.Clone(l.chunks)
-	if before != nil && before.size() < maxChunk {
-		c := newChunk(of, e.kind.ops, prio, before.size()+1)
-		for i := range before.size() {
-			c.take(before, i)
-		}
-		c.push(e, handler)
-		l.chunks[at-1] = c
-	} else {
-		c := newChunk(of, e.kind.ops, prio, 1)
-		c.push(e, handler)
-		l.chunks = slices.Insert(l.chunks, at, c)
-	}
-	l.generation++
-	l.snapshot = weak.Pointer[Snapshot]{}
-}
-
 // sampleDead examines the next n subscribers, round robin, for receivers that were collected. With
 // two for each that is added, a topic that nobody publishes holds at most as many dead subscribers
 // as live ones, and a few.
@@ -198,25 +174,35 @@ func (t *Topic) compact() {
 	}
 }
 
-// tidy is compact, and joins chunks that the list's growth left small.
-func (t *Topic) tidy() {
-	if t.rewrite() {
+// tidy is compact, puts the list in order, and joins chunks that its growth left small. It returns the
+// list, or nil if nobody is left.
+func (t *Topic) tidy() *List {
+	l, emptied := t.rewrite()
+	if emptied {
 		t.emptied()
 	}
+	return l
 }
 
-// rewrite replaces the list by one of those that have not ended, and reports whether that left none.
-func (t *Topic) rewrite() (emptied bool) {
+// rewrite replaces the list by one of those that have not ended, in order. It reports whether there are
+// none any more.
+func (t *Topic) rewrite() (next *List, emptied bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.head.Load()
 	if l == nil {
-		return false
+		return nil, false
+	}
+	chunks := l.chunks
+	if l.Mode&Unordered != 0 {
+		chunks = slices.Clone(chunks)
+		slices.SortStableFunc(chunks, func(a, b *Chunk) int { return cmp.Compare(b.prio, a.prio) })
+		t.mode.Store(t.mode.Load() &^ Unordered)
 	}
 	clean := t.ledger.now() // before the states are looked at
 	k := compaction{ledger: t.ledger}
-	for i, c := range l.chunks {
-		k.move(c, l.upTo(i))
+	for _, c := range chunks {
+		k.move(c, c.size()) // nobody adds to the last one meanwhile
 	}
 	if k.paused {
 		clean = 0
@@ -226,9 +212,9 @@ func (t *Topic) rewrite() (emptied bool) {
 	t.ledger.size.Store(int64(k.kept))
 	if k.kept == 0 {
 		t.clearHead(l)
-		return true
+		return nil, true
 	}
-	t.head.Store(&List{
+	next = &List{
 		first:      k.chunks[0],
 		chunks:     k.chunks,
 		last:       int32(k.chunks[len(k.chunks)-1].size()),
@@ -236,16 +222,17 @@ func (t *Topic) rewrite() (emptied bool) {
 		Clean:      clean,
 		generation: l.generation + 1,
 		added:      l.added,
-		Mode:       l.Mode,
-	})
+		Mode:       l.Mode &^ Unordered,
+	}
+	t.head.Store(next)
 	t.check()
-	return false
+	return next, false
 }
 
 // clearHead leaves the topic without subscribers; l was its list. The caller holds mu.
 func (t *Topic) clearHead(l *List) {
 	t.moved(false) // first: an empty sub-topic may be replaced at once
-	t.mode.Store(t.mode.Load() &^ Counted)
+	t.mode.Store(t.mode.Load() &^ (Counted | Unordered))
 	t.generation, t.added = l.generation, l.added
 	t.head.Store(nil)
 }

@@ -92,8 +92,8 @@ type Outcome struct {
 func (j *Job) Finish() {
 	leave(j.room[:])
 	leave(j.more)
-	if j.leg.List != nil && j.leg.call != (grace.Call{}) { // a panic came before it was delivered to
-		j.leg.call.Leave()
+	if j.leg.List != nil { // a panic came before it was delivered to
+		j.leg.leave()
 	}
 	if len(j.Errs) > 0 {
 		j.ReportTo(j.Topic.Bus)
@@ -150,20 +150,22 @@ type boxedLeg struct {
 	event any
 }
 
-// leave tells that the calls of legs are over.
+// leave tells that the calls of the leg are over.
+func (l *Leg) leave() {
+	if l.call != (grace.Call{}) {
+		l.call.Leave()
+	}
+}
+
 func leave(legs []Leg) {
 	for i := range legs {
-		if legs[i].call != (grace.Call{}) {
-			legs[i].call.Leave()
-		}
+		legs[i].leave()
 	}
 }
 
 func leaveBoxed(legs []boxedLeg) {
 	for i := range legs {
-		if legs[i].call != (grace.Call{}) {
-			legs[i].call.Leave()
-		}
+		legs[i].leave()
 	}
 }
 
@@ -220,7 +222,13 @@ func (t *Topic) leg() (leg Leg) {
 	if l.Mode&Counted != 0 {
 		leg.call = t.enter()
 		if l = t.head.Load(); l == nil { // what is loaded from here on is counted
-			leg.call.Leave()
+			leg.leave()
+			return Leg{}
+		}
+	}
+	if l.Mode&Unordered != 0 {
+		if l = t.tidy(); l == nil {
+			leg.leave()
 			return Leg{}
 		}
 	}

@@ -140,7 +140,7 @@ func (t *Topic) warm(l *List) (*List, *Snapshot) {
 
 // build makes a snapshot of the list, compacted if that is worthwhile, and installs it.
 func (t *Topic) build(l *List) (*List, *Snapshot) {
-	if l.joints > 0 {
+	if l.joints > 0 || l.Mode&Unordered != 0 {
 		t.tidy()
 	} else {
 		t.compact()

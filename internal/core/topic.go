@@ -93,6 +93,7 @@ const (
 	Careful = 1 << iota // something between two deliveries; see Watch
 	Routed              // other topics, the retained event, taps
 	Counted             // it is to be counted as in progress; see package grace
+	Unordered           // the list, which is to be put in order of priority before it is used
 	known               // nothing: the topic knows the type of its events, which was checked
 )
 
@@ -124,7 +125,7 @@ func (t *Topic) setMode(mode uint32) { t.changeMode(t.mode.Load() | mode) }
 
 // remode finds out what publishes have to look at. The caller holds mu.
 func (t *Topic) remode() {
-	mode := t.mode.Load() & Counted
+	mode := t.mode.Load() & (Counted | Unordered)
 	if t.typ != nil {
 		mode |= known
 	}
