@@ -3,6 +3,7 @@ package weakbus_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"testing"
 
@@ -67,7 +68,11 @@ func TestAllocations(t *testing.T) {
 				if raceEnabled {
 					t.Skip("the race detector allocates")
 				}
-				assert.LessOrEqual(t, testing.AllocsPerRun(200, c.call), c.budget)
+				least := math.Inf(1) // a collection takes the snapshot, and building another allocates
+				for range 3 {
+					least = min(least, testing.AllocsPerRun(200, c.call))
+				}
+				assert.LessOrEqual(t, least, c.budget)
 			})
 		}
 		runtime.KeepAlive(keep)

@@ -6,7 +6,6 @@ import "github.com/weakbus/weakbus/internal/core"
 // of another package's function only if it was inlined in this package, and generic functions are compiled
 // where they are used: without this, a publish to one subscriber would make five calls more.
 func reexport(t *core.Topic, l *core.List, s *core.Snapshot, e *core.Entry, w *core.Watch, b *core.Bus, j *core.Job) bool {
-	w.End()
 	return t.Head() == l && t.Quiet() && t.Unknown() && l.First() != nil && l.Snapshot() == s && s.Paid() && s.Fresh(l) && e.Active() &&
 		e.Ref() != nil && w.Begin(0) && b.Few() == nil && j.Leg(0) != nil && s.Gathering() == nil
 }

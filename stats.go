@@ -10,7 +10,7 @@ type Stats struct {
 	// Queues are those of the bus, in the order in which they were made.
 	Queues []QueueStats
 	// Running are the handlers that are running now, the first to begin first. They are known only
-	// while the bus is observed, or has a logger or WithSites.
+	// while the bus is observed, or with WithSites.
 	Running []RunningStats
 }
 

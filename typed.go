@@ -99,7 +99,6 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 					break
 				}
 				c.Handlers[i].(func(P, E))(recv, event)
-				w.End()
 			}
 			return i - from
 		}),
@@ -177,7 +176,6 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 					}
 					for i := 0; i < len(calls) && atomic.LoadUint64(epoch) == clean && (w == nil || w.Begin(from+called)); i++ {
 						calls[i](event)
-						w.End()
 						called++
 					}
 					return called
@@ -209,7 +207,6 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 				}
 				for i := 0; i < len(calls) && atomic.LoadUint64(epoch) == clean && (w == nil || w.Begin(from+called)); i++ {
 					calls[i].handle(calls[i].recv, event)
-					w.End()
 					called++
 				}
 				return called
@@ -331,6 +328,31 @@ func erase[E any](event E, j *core.Job) {
 				return to.(func(E) bool)(event)
 			case core.Call:
 				return to.(func(any, context.Context, E) error)(recv, ctx, event)
+			case core.InRow:
+				r := to.(*core.Row)
+				for i := r.I; i < len(r.Calls); i++ {
+					x := &r.Calls[i]
+					if r.I = i; atomic.LoadUint64(r.Epoch) != r.Clean || (r.Watch != nil || x.Until != nil) && !r.Begin(i) {
+						return nil
+					}
+					if x.Filter != nil {
+						if x.Once && !r.Still(i) || !x.Filter.(func(E) bool)(event) || atomic.LoadUint64(r.Epoch) != r.Clean && !r.Still(i) {
+							continue
+						}
+					}
+					if x.Once && !r.Spend(i) {
+						continue
+					}
+					err := x.Handle.(func(any, context.Context, E) error)(x.Recv, r.Ctx, event)
+					if r.Ran++; x.Once {
+						r.Settle()
+					}
+					if err != nil {
+						r.I, r.Err = i+1, err
+						return nil
+					}
+				}
+				r.I = len(r.Calls)
 			case core.Push:
 				put(to.(*core.Side), event, recv)
 			case core.Keep:

@@ -28,14 +28,17 @@ type Guard struct {
 // guardedOps are those of all guarded handlers, whatever their types. The handlers are guards.
 var guardedOps = &Ops{
 	Upgrade: func(s *Snapshot, c *Chunk, n int) {
-		recv := make([]any, n)
-		for i := range recv {
-			if recv[i] = c.Slots[i].value(); recv[i] == nil {
+		calls, quick := make([]Callee, n), true
+		for i := range calls {
+			call, simple := callOf(c.Slots[i], c.Handlers[i].(*Guard))
+			if call.Recv == nil {
 				s.Missed(c.Slots[i])
 			}
+			calls[i], quick = call, quick && simple
 		}
 		s.Add(c, n, nil)
-		s.Segments[len(s.Segments)-1].recv = recv
+		g := &s.Segments[len(s.Segments)-1]
+		g.calls, g.quick = calls, quick
 	},
 }
 
@@ -43,8 +46,8 @@ var guardedOps = &Ops{
 func (g *Segment) call(t *Topic, i int, ctx context.Context, h *Hand) (ran bool, err error) {
 	e := g.entry(i)
 	var recv any
-	if g.recv != nil {
-		recv = g.recv[i]
+	if g.calls != nil {
+		recv = g.calls[i].Recv
 	} else if recv = e.value(); recv == nil {
 		e.Gone()
 	}

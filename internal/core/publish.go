@@ -29,6 +29,7 @@ const (
 	Pass            // to is a filter: returns whether it lets the event through
 	Call            // to is a guarded handler: calls it with recv, and returns its error
 	Push            // to is a *Side: puts the event there, with recv as its note
+	InRow           // to is a *Row: calls its handlers from I on until one fails or may not be called
 	Keep            // returns the event as a Parcel
 	Tell            // to is a tap's function: calls it with recv, a TopicInfo, and returns its error
 	Put             // to is a retained event's place: puts it there
@@ -449,15 +450,7 @@ func (t *Topic) done(l *List, s *Snapshot) {
 // segment calls the handlers of subscribers [from, to) of g, at full speed where it can.
 func (t *Topic) segment(o *Outcome, g *Segment, clean uint64, from, to int, h *Hand) {
 	if g.Run == nil {
-		for i := from; i < to; i++ {
-			ran, err := g.call(t, i, o.Ctx, h)
-			if ran {
-				o.Ran++
-			}
-			if err != nil {
-				t.Bus.failed(err, false)
-			}
-		}
+		t.row(o, nil, g, from, to, h)
 		return
 	}
 	n := 0
@@ -481,8 +474,12 @@ func (t *Topic) slowly(g *Segment, w *Watch, from, to int, h *Hand) (ran int) {
 		clean := t.ledger.now() // before the states are looked at
 		end := from + g.active(from, min(from+lookAhead, to))
 		n := 0
-		if end > from {
-			n = h.Run(g.Run, g.Chunk, w, clean, from, end)
+		switch {
+		case end == from:
+		case w != nil:
+			n = w.run(clean, from, end, h)
+		default:
+			n = h.Run(g.Run, g.Chunk, nil, clean, from, end)
 		}
 		ran += n
 		if w != nil && w.over {

@@ -44,8 +44,10 @@ type Segment struct {
 	Chunk *Chunk
 	N     int
 	Cells any      // what the loop's maker keeps while the snapshot is under construction
+	clean uint64   // as in the snapshot
 	subs  []*Entry // nil: those of the chunk
-	recv  []any    // the receivers, of guarded handlers
+	calls []Callee   // of guarded handlers in a snapshot
+	quick bool     // all of those are simple
 }
 
 func (c *Chunk) segment(n int) Segment { return Segment{Run: c.Run, Chunk: c, N: n} }
@@ -173,6 +175,7 @@ func (t *Topic) upgrade(l *List) *Snapshot {
 	}
 	for i := range s.Segments {
 		s.Segments[i].Cells = nil // the loops have them
+		s.Segments[i].clean = s.Clean
 	}
 	return s
 }

@@ -109,6 +109,7 @@ type observers struct {
 	log      Logger // nil without one
 	events   bool   // some want the event of a publish
 	handlers bool   // some want to know of each handler
+	running  bool   // somebody may ask what is running; a logger does not
 }
 
 // observed reports whether somebody observes the bus, or counts are to be kept.
@@ -120,6 +121,9 @@ func (b *Bus) observers() *observers {
 	}
 	return b.tracer.set.Load()
 }
+
+// watching reports whether somebody may ask what is running.
+func (o *observers) watching() bool { return o != nil && o.running }
 
 // Observe has o told what happens from now on, until stop is called.
 func (b *Bus) Observe(o *Observer) (stop func()) {
@@ -166,7 +170,8 @@ func (tr *tracer) change(with func([]*Observer) []*Observer) {
 		next.events = next.events || o.PublishStart != nil || o.Unheard != nil
 		next.handlers = next.handlers || o.HandleStart != nil || o.HandleEnd != nil
 	}
-	if len(next.list) == 0 && tr.log == nil && !tr.sites {
+	next.running = len(next.list) > 0 || tr.sites
+	if !next.running && tr.log == nil {
 		next = nil
 	}
 	tr.set.Store(next)
@@ -591,12 +596,17 @@ func (t *Topic) handleEnd(set *observers, ctx context.Context, e *Entry, err err
 // performObserved calls a guarded handler where somebody observes the bus.
 func (g *Guard) performObserved(set *observers, t *Topic, e *Entry, recv any, ctx context.Context, h *Hand) (err error) {
 	ctx = t.handleStart(set, ctx, e)
-	c := t.Bus.tracer.calls.begin(t)
-	c.at(e)
+	var c *running
+	if set.watching() {
+		c = t.Bus.tracer.calls.begin(t)
+		c.at(e)
+	}
 	var failure error
 	returned := false
 	defer func() {
-		t.Bus.tracer.calls.end(c)
+		if c != nil {
+			t.Bus.tracer.calls.end(c)
+		}
 		if !returned { // told here, for what recovers the panic does not know the context
 			failure = errPanicked
 		}
@@ -787,14 +797,18 @@ func (c *calls) begin(t *Topic) *running {
 	return r
 }
 
-// at notes that the handler of e is being called; nil: none.
+// at notes that the handler of e is being called; nil: none. r is nil where nobody looks.
 func (r *running) at(e *Entry) {
+	if r == nil {
+		return
+	}
 	if e != nil {
 		r.since.Store(int64(time.Since(began)))
 	}
 	r.entry.Store(e)
 }
 
+// end takes what begin returned.
 func (c *calls) end(r *running) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,7 +19,9 @@ type Watch struct {
 	k, i     int       // the next delivery: subscriber i of segment or chunk k
 
 	segment Segment         // the one under way
+	from    int             // where the loop under way began
 	at      int             // the delivery under way, for reports
+	quick   bool            // there is nothing to look at between two deliveries: only panics matter
 	calling bool            // a handler, or its filter
 	traced  context.Context // of the handler under way, from the observers
 	running *running        // nil where nobody observes
@@ -33,7 +35,8 @@ var watches = sync.Pool{New: func() any { return new(Watch) }}
 func (t *Topic) watch(o *Outcome, l *List, stop Stopper, h *Hand) {
 	w := watches.Get().(*Watch)
 	w.Outcome, w.topic, w.stop, w.observers = *o, t, stop, t.Bus.observers()
-	if w.observers != nil {
+	w.quick = o.Ctx == nil && stop == nil && w.observers == nil
+	if w.observers.watching() {
 		w.running = t.Bus.tracer.calls.begin(t)
 		defer t.Bus.tracer.calls.end(w.running)
 	}
@@ -64,19 +67,31 @@ func (w *Watch) deliver(h *Hand) (done bool) {
 	for !w.over && w.next() {
 		n, clean := w.segment.N, w.clean()
 		if w.segment.Run == nil {
-			w.each(n, h)
-			continue
-		}
-		if w.i < n {
-			w.i += h.Run(w.segment.Run, w.segment.Chunk, w, clean, w.i, n)
-		}
-		if w.calling = false; w.i < n && !w.over {
-			w.topic.slowly(&w.segment, w, w.i, n, h)
-			w.calling = false
+			w.topic.row(&w.Outcome, w, &w.segment, w.i, n, h)
+		} else {
+			if w.i < n {
+				w.i += w.run(clean, w.i, n, h)
+			}
+			if w.i < n && !w.over {
+				w.topic.slowly(&w.segment, w, w.i, n, h)
+			}
 		}
 		w.k, w.i = w.k+1, 0
 	}
 	return true
+}
+
+// run has the segment's loop deliver to subscribers [from, to), and returns how many handlers it called.
+func (w *Watch) run(clean uint64, from, to int, h *Hand) int {
+	w.from, w.calling = from, w.quick
+	n := h.Run(w.segment.Run, w.segment.Chunk, w, clean, from, to)
+	if !w.quick {
+		w.end()
+		return n
+	}
+	w.calling = false
+	w.Ran += n
+	return n
 }
 
 // next finds the segment to go on with: first in the snapshot, then the chunks that it does not
@@ -104,29 +119,6 @@ func (w *Watch) clean() uint64 {
 	return w.list.Clean
 }
 
-// each delivers to guarded subscribers up to the n-th.
-func (w *Watch) each(n int, h *Hand) {
-	for w.i < n {
-		if !w.look(w.i) {
-			return
-		}
-		w.i++
-		w.calling = true
-		ran, err := w.segment.call(w.topic, w.at, w.Ctx, h)
-		w.calling = false
-		if ran {
-			w.Ran++
-		}
-		if err != nil {
-			w.Errs = append(w.Errs, err)
-			if w.Ctx != nil && err == w.Ctx.Err() { // done while it waited for room
-				w.over = true
-			}
-		}
-	}
-	w.k, w.i = w.k+1, 0
-}
-
 // look notes that subscriber i comes next, and reports whether it is to be called.
 func (w *Watch) look(i int) bool {
 	w.at, w.calling = i, false
@@ -143,8 +135,24 @@ func (w *Watch) look(i int) bool {
 	return true
 }
 
-// Begin is called by a loop before it calls the handler of subscriber i, and reports whether it may.
+// enter is look, before a guarded handler or its filter is called.
+func (w *Watch) enter(i int) bool {
+	w.calling = w.look(i)
+	return w.calling
+}
+
+// Begin is called by a loop before it calls the handler of subscriber i, and reports whether it may. The
+// handler before that, if there was one, has returned.
 func (w *Watch) Begin(i int) bool {
+	if w.quick {
+		w.at = i
+		return true
+	}
+	return w.begin(i)
+}
+
+func (w *Watch) begin(i int) bool {
+	w.end()
 	if !w.look(i) {
 		return false
 	}
@@ -158,9 +166,9 @@ func (w *Watch) Begin(i int) bool {
 	return true
 }
 
-// End is called by a loop when the handler has returned.
-func (w *Watch) End() {
-	if w == nil {
+// end notes that the handler has returned.
+func (w *Watch) end() {
+	if !w.calling {
 		return
 	}
 	w.calling = false
@@ -184,8 +192,11 @@ func (w *Watch) recovered(h *Hand) {
 		w.stopped(e, errPanicked)
 		return
 	}
-	if w.segment.Run == nil {
+	switch {
+	case w.segment.Run == nil:
 		w.Ran++
+	case w.quick:
+		w.Ran += w.at + 1 - w.from
 	}
 	w.i = w.at + 1
 	p := w.topic.panicOf(value, e, h.box())

@@ -1,0 +1,149 @@
+package core
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// Callee is a guarded subscriber in a snapshot, with what a publish needs to call its handler.
+type Callee struct {
+	Handle any             // func(recv any, ctx context.Context, event E) error
+	Recv   any             // nil: the receiver is gone
+	Filter any             // func(E) bool; nil without Filter
+	Until  context.Context // nil without Until
+	Once   bool
+}
+
+// callOf returns what a publish needs of a guarded subscriber, and reports whether that is all: nothing
+// waits for the handler, or is kept for later.
+func callOf(e *Entry, g *Guard) (c Callee, simple bool) {
+	c = Callee{Handle: g.handle, Recv: e.value(), Filter: g.filter, Once: g.once}
+	if y := e.kind.extra.expiry.Value(); y != nil {
+		c.Until = y.ctx
+	}
+	return c, g.lane == nil && g.via == nil && g.gate == nil && g.pace == nil && g.latest == nil
+}
+
+// Row is simple guarded subscribers that a typed loop calls one after the other; see Hand.
+type Row struct {
+	Calls []Callee
+	I     int // the one that is being called, or comes next
+	Ctx   context.Context
+	Epoch *uint64
+	Clean uint64 // the epoch at which all of them were active
+	Watch *Watch // nil unless there is something to look at between two calls
+	Ran   int    // handlers that have returned
+	Err   error  // of the handler before I
+
+	slots []*Entry
+	spent *Entry // with Once, whose handler is running
+}
+
+// rows keeps those that are not in use: they are handed to loops that are called dynamically.
+var rows = sync.Pool{New: func() any { return new(Row) }}
+
+// Begin is called before the handler of subscriber i and its filter, and reports whether the loop may go on.
+func (r *Row) Begin(i int) bool {
+	if x := &r.Calls[i]; x.Until != nil && x.Until.Err() != nil {
+		return false
+	}
+	return r.Watch == nil || r.Watch.enter(i)
+}
+
+// Still reports whether subscriber i is still active, where a state has changed while its filter ran.
+func (r *Row) Still(i int) bool { return r.slots[i].Active() }
+
+// Spend takes the one call of subscriber i, and reports whether it could: it cannot where another publish
+// was first, and where the subscription has ended or was paused.
+func (r *Row) Spend(i int) bool {
+	e := r.slots[i]
+	if !e.state.CompareAndSwap(0, uint32(Spent)) {
+		return false
+	}
+	r.spent = e
+	return true
+}
+
+// Settle follows the one call of a subscriber. If no other state has changed meanwhile, the loop can go on.
+func (r *Row) Settle() {
+	e := r.spent
+	r.spent = nil
+	if e.settle(); atomic.LoadUint64(r.Epoch) == r.Clean+1 {
+		r.Clean++
+	}
+}
+
+// quickFrom is the number of subscribers from which a row is faster than one call at a time.
+const quickFrom = 2
+
+// row calls guarded subscribers [from, to) of g. With w, o is the outcome of that.
+func (t *Topic) row(o *Outcome, w *Watch, g *Segment, from, to int, h *Hand) {
+	for from < to && !o.over {
+		if g.quick && to-from >= quickFrom && (w == nil || w.observers == nil) {
+			if next := t.quickRow(o, w, g, from, to, h); next > from || o.over {
+				from = next
+				continue
+			}
+		}
+		if w != nil && !w.enter(from) {
+			return
+		}
+		ran, err := g.call(t, from, o.Ctx, h)
+		if w != nil {
+			w.calling = false
+		}
+		if ran {
+			o.Ran++
+		}
+		if err != nil {
+			t.failed(o, w, err)
+		}
+		from++
+	}
+}
+
+// failed deals with what the call of a guarded handler came to.
+func (t *Topic) failed(o *Outcome, w *Watch, err error) {
+	if w == nil {
+		t.Bus.failed(err, false)
+		return
+	}
+	o.Errs = append(o.Errs, err)
+	if o.Ctx != nil && err == o.Ctx.Err() { // done while it waited for room
+		o.over = true
+	}
+}
+
+// quickRow calls simple guarded subscribers from the first on until one is not active, or may not be called
+// for another reason. It returns which one that is.
+func (t *Topic) quickRow(o *Outcome, w *Watch, g *Segment, from, to int, h *Hand) (next int) {
+	clean := t.ledger.now() // before the states are looked at
+	if clean != g.clean {
+		to = from + g.active(from, min(from+lookAhead, to))
+	}
+	if from == to {
+		return from
+	}
+	r := rows.Get().(*Row)
+	*r = Row{Calls: g.calls[:to], I: from, Ctx: contextOr(o.Ctx), Epoch: &t.ledger.epoch, Clean: clean, Watch: w, slots: g.Chunk.Slots}
+	defer func() {
+		o.Ran += r.Ran
+		if r.spent != nil { // its handler has panicked
+			r.Settle()
+		}
+		*r = Row{}
+		rows.Put(r)
+	}()
+	for again := true; again; {
+		h.Do(InRow, r, nil, nil)
+		if again = r.Err != nil; again {
+			t.failed(o, w, t.failure(r.Err, r.slots[r.I-1], h))
+			r.Err = nil
+		}
+	}
+	if w != nil {
+		w.calling = false
+	}
+	return r.I
+}
