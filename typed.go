@@ -105,7 +105,7 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 		Upgrade: func(s *core.Snapshot, c *core.Chunk, n int) {
 			var all []call[P, E]
 			if n > shortChunk && !held {
-				all = make([]call[P, E], 0, n)
+				all = make([]call[P, E], n)
 			}
 			for i := range n {
 				recv, _, _, _, ok := up(c.Slots[i], nil)
@@ -116,7 +116,7 @@ func opsOf[P, E any](up upgrade[P], held bool) *core.Ops {
 				var one func(E)
 				switch {
 				case all != nil:
-					all = append(all, call[P, E]{recv, handle})
+					all[i] = call[P, E]{recv, handle}
 					continue
 				case !ok:
 					continue
@@ -331,24 +331,14 @@ func erase[E any](event E, j *core.Job) {
 			case core.InRow:
 				r := to.(*core.Row)
 				for i := r.I; i < len(r.Calls); i++ {
-					x := &r.Calls[i]
-					if r.I = i; atomic.LoadUint64(r.Epoch) != r.Clean || (r.Watch != nil || x.Until != nil) && !r.Begin(i) {
+					c := &r.Calls[i]
+					if r.I = i; atomic.LoadUint64(r.Epoch) != r.Clean || (c.Careful || r.Watch != nil) && !r.Begin() {
 						return nil
 					}
-					if x.Filter != nil {
-						if x.Once && !r.Still(i) || !x.Filter.(func(E) bool)(event) || atomic.LoadUint64(r.Epoch) != r.Clean && !r.Still(i) {
-							continue
-						}
-					}
-					if x.Once && !r.Spend(i) {
+					if c.Choosy && !r.Chooses(c.Filter == nil || c.Filter.(func(E) bool)(event)) {
 						continue
 					}
-					err := x.Handle.(func(any, context.Context, E) error)(x.Recv, r.Ctx, event)
-					if r.Ran++; x.Once {
-						r.Settle()
-					}
-					if err != nil {
-						r.I, r.Err = i+1, err
+					if err := c.Handle.(func(any, context.Context, E) error)(c.Recv, r.Ctx, event); r.End(err) {
 						return nil
 					}
 				}

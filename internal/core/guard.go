@@ -30,7 +30,7 @@ var guardedOps = &Ops{
 	Upgrade: func(s *Snapshot, c *Chunk, n int) {
 		calls, quick := make([]Callee, n), true
 		for i := range calls {
-			call, simple := callOf(c.Slots[i], c.Handlers[i].(*Guard))
+			call, simple := calleeOf(c.Slots[i], c.Handlers[i].(*Guard))
 			if call.Recv == nil {
 				s.Missed(c.Slots[i])
 			}

@@ -8,24 +8,27 @@ import (
 
 // Callee is a guarded subscriber in a snapshot, with what a publish needs to call its handler.
 type Callee struct {
-	Handle any             // func(recv any, ctx context.Context, event E) error
-	Recv   any             // nil: the receiver is gone
-	Filter any             // func(E) bool; nil without Filter
-	Until  context.Context // nil without Until
-	Once   bool
+	Handle  any  // func(recv any, ctx context.Context, event E) error
+	Recv    any  // nil: the receiver is gone
+	Filter  any  // func(E) bool; nil without Filter
+	Careful bool // Begin is to be asked
+	Choosy  bool // Chooses is to be asked
+	once    bool
+	until   context.Context // nil without Until
 }
 
-// callOf returns what a publish needs of a guarded subscriber, and reports whether that is all: nothing
+// calleeOf returns what a publish needs of a guarded subscriber, and reports whether that is all: nothing
 // waits for the handler, or is kept for later.
-func callOf(e *Entry, g *Guard) (c Callee, simple bool) {
-	c = Callee{Handle: g.handle, Recv: e.value(), Filter: g.filter, Once: g.once}
+func calleeOf(e *Entry, g *Guard) (c Callee, simple bool) {
+	c = Callee{Handle: g.handle, Recv: e.value(), Filter: g.filter, Choosy: g.filter != nil || g.once, once: g.once}
 	if y := e.kind.extra.expiry.Value(); y != nil {
-		c.Until = y.ctx
+		c.until = y.ctx
 	}
+	c.Careful = c.until != nil || c.once
 	return c, g.lane == nil && g.via == nil && g.gate == nil && g.pace == nil && g.latest == nil
 }
 
-// Row is simple guarded subscribers that a typed loop calls one after the other; see Hand.
+// Row is simple guarded subscribers that a typed loop calls one after the other; see InRow.
 type Row struct {
 	Calls []Callee
 	I     int // the one that is being called, or comes next
@@ -33,40 +36,63 @@ type Row struct {
 	Epoch *uint64
 	Clean uint64 // the epoch at which all of them were active
 	Watch *Watch // nil unless there is something to look at between two calls
-	Ran   int    // handlers that have returned
-	Err   error  // of the handler before I
 
 	slots []*Entry
-	spent *Entry // with Once, whose handler is running
+	ran   int    // handlers that have returned
+	err   error  // of the handler before I
+	spent *Entry // whose only call is under way
 }
 
 // rows keeps those that are not in use: they are handed to loops that are called dynamically.
 var rows = sync.Pool{New: func() any { return new(Row) }}
 
-// Begin is called before the handler of subscriber i and its filter, and reports whether the loop may go on.
-func (r *Row) Begin(i int) bool {
-	if x := &r.Calls[i]; x.Until != nil && x.Until.Err() != nil {
+// Begin is asked before a handler or its filter is called, and reports whether the loop may go on.
+func (r *Row) Begin() bool {
+	c := &r.Calls[r.I]
+	if c.once && !r.slots[r.I].Active() || c.until != nil && c.until.Err() != nil {
 		return false
 	}
-	return r.Watch == nil || r.Watch.enter(i)
+	return r.Watch == nil || r.Watch.enter(r.I)
 }
 
-// Still reports whether subscriber i is still active, where a state has changed while its filter ran.
-func (r *Row) Still(i int) bool { return r.slots[i].Active() }
-
-// Spend takes the one call of subscriber i, and reports whether it could: it cannot where another publish
-// was first, and where the subscription has ended or was paused.
-func (r *Row) Spend(i int) bool {
-	e := r.slots[i]
-	if !e.state.CompareAndSwap(0, uint32(Spent)) {
+// Chooses reports whether the handler is to be called for an event that the filter, if there is one, let
+// through or not. A subscription with Once is spent here.
+func (r *Row) Chooses(passed bool) bool {
+	e := r.slots[r.I]
+	switch {
+	case !passed:
 		return false
+	case !r.Calls[r.I].once:
+		return atomic.LoadUint64(r.Epoch) == r.Clean || e.Active()
+	case !e.state.CompareAndSwap(0, uint32(Spent)):
+		return false // another publish was first, or it has ended or was paused since
 	}
 	r.spent = e
 	return true
 }
 
-// Settle follows the one call of a subscriber. If no other state has changed meanwhile, the loop can go on.
-func (r *Row) Settle() {
+// End notes what a handler has returned, and reports whether the core has to look at that.
+func (r *Row) End(err error) (stop bool) {
+	r.ran++
+	if err == nil && r.spent == nil {
+		return false
+	}
+	return r.end(err)
+}
+
+func (r *Row) end(err error) (stop bool) {
+	if r.spent != nil {
+		r.settle()
+	}
+	if err != nil {
+		r.I, r.err = r.I+1, err
+	}
+	return err != nil
+}
+
+// settle follows the only call of a subscription. If no other state has changed meanwhile, the loop can
+// go on.
+func (r *Row) settle() {
 	e := r.spent
 	r.spent = nil
 	if e.settle(); atomic.LoadUint64(r.Epoch) == r.Clean+1 {
@@ -128,18 +154,18 @@ func (t *Topic) quickRow(o *Outcome, w *Watch, g *Segment, from, to int, h *Hand
 	r := rows.Get().(*Row)
 	*r = Row{Calls: g.calls[:to], I: from, Ctx: contextOr(o.Ctx), Epoch: &t.ledger.epoch, Clean: clean, Watch: w, slots: g.Chunk.Slots}
 	defer func() {
-		o.Ran += r.Ran
+		o.Ran += r.ran
 		if r.spent != nil { // its handler has panicked
-			r.Settle()
+			r.settle()
 		}
 		*r = Row{}
 		rows.Put(r)
 	}()
 	for again := true; again; {
 		h.Do(InRow, r, nil, nil)
-		if again = r.Err != nil; again {
-			t.failed(o, w, t.failure(r.Err, r.slots[r.I-1], h))
-			r.Err = nil
+		if again = r.err != nil; again {
+			t.failed(o, w, t.failure(r.err, r.slots[r.I-1], h))
+			r.err = nil
 		}
 	}
 	if w != nil {
