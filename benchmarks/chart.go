@@ -101,7 +101,7 @@ func writeChart(path string, bars []bar) error {
 	bottom := barsTop + rowHeight*len(bars)
 	var b bytes.Buffer
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="Liberation Sans,Arial,Helvetica,sans-serif" font-size="14" fill="#1a1f2b" role="img" aria-label="%s">`, chartWidth, bottom+60, chartTitle)
+	p(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" font-family="Liberation Sans,Arial,Helvetica,sans-serif" font-size="14" fill="#1a1f2b" role="img" aria-label="%[3]s">`, chartWidth, bottom+60, chartTitle)
 	p(`<rect width="100%%" height="100%%" rx="8" fill="#fff"/>`)
 	p(`<text x="%d" y="30" font-size="17" font-weight="bold" text-anchor="middle">%s</text>`, chartWidth/2, chartTitle)
 	for power := range int(decades) + 1 {

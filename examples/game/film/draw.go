@@ -19,13 +19,13 @@ const (
 	tall        = top + scale*height + 16
 )
 
-const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" font-family="system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif" font-size="15" role="img" aria-label="%s">
+const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %[2]g" width="%[1]g" height="%[2]g" font-family="system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif" font-size="15" role="img" aria-label="%[3]s">
 <!-- Made by go run ./film -o arena.svg in examples/game. -->
 <style>
 .living{fill:#5ac8fa}.dropped{fill:none;stroke:#98a2b3;stroke-width:2}.number{font-size:40px;font-weight:600;fill:#f2f4f8}.count{font-weight:600;fill:#f2f4f8}text{fill:#c3cad6}.small{font-size:13px;fill:#98a2b3}.curve{fill:#98a2b3;fill-opacity:.45}.mark{stroke:#ffb347;stroke-dasharray:3 3}.event{fill:#ffb347;font-weight:600}
 .count,.number{font-variant-numeric:tabular-nums}
 </style>
-<defs><clipPath id="arena"><rect width="%d" height="%d"/></clipPath></defs>
+<defs><clipPath id="arena"><rect width="%[4]d" height="%[5]d"/></clipPath></defs>
 <rect width="100%%" height="100%%" rx="10" fill="#10141c"/>
 `
 
