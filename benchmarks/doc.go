@@ -11,6 +11,7 @@
 //	-peers REGEXP  the libraries
 //	-rounds N      how often each library is measured in a case
 //	-out DIR       where to write results.md, correctness.md and chart.svg
+//	-redraw        measure nothing; draw chart.svg from the results.md in the directory of -out
 //
 // # How it measures
 //

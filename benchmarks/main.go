@@ -30,6 +30,7 @@ func main() {
 // settings are the command line.
 type settings struct {
 	out    string
+	redraw bool
 	quick  bool
 	cases  *regexp.Regexp
 	peers  *regexp.Regexp
@@ -41,6 +42,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&s.out, "out", "", "write results.md, correctness.md and chart.svg to this `directory`")
+	flags.BoolVar(&s.redraw, "redraw", false, "measure nothing: draw chart.svg from the results.md in the directory of -out")
 	flags.BoolVar(&s.quick, "quick", false, "small crowds, two short rounds, no correctness: to see that everything runs")
 	pattern := func(to **regexp.Regexp) func(string) error {
 		return func(text string) (err error) { *to, err = regexp.Compile(text); return err }
@@ -53,6 +55,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	}
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if s.redraw && s.out == "" {
+		return s, errors.New("-redraw needs -out, the directory of results.md")
 	}
 	if s.rounds < 0 {
 		return s, fmt.Errorf("-rounds %d: there must be at least one", s.rounds)
@@ -80,6 +85,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	s, err := parse(args, stderr)
 	if err != nil {
 		return err
+	}
+	if s.redraw {
+		return redraw(s.out)
 	}
 	if s.out != "" {
 		if err := os.MkdirAll(s.out, 0o777); err != nil {

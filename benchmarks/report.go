@@ -110,7 +110,7 @@ func (out results) tables() []*table {
 		deferred = append(deferred, column{d.column, d.name, nil})
 	}
 	tables := []*table{
-		out.tabulate("Publish to subscribers of one type", onePublish, all, one),
+		out.tabulate(onePublishTitle, onePublish, all, one),
 		out.tabulate("Publish to subscribers of one type: each subscriber", eachText, all, each),
 		out.tabulate("Publish to subscribers of eight types", mixText, all, append(mix, mixEach...)),
 		out.tabulate("Publish in parallel, and to nobody", parallelText, all, out.parallelColumns()),
@@ -169,6 +169,8 @@ func thousands(n int) string {
 
 // What stands above the tables.
 const (
+	onePublishTitle = "Publish to subscribers of one type"
+
 	onePublish = "The time of one publish: the median of the rounds, and their range. Asynchronous libraries are timed until " +
 		"all events of a burst of 64 (kelindar/event: 4,096) are received, divided by the burst."
 	eachText = "The median, divided by the number of subscribers, and how many times the bare loop that is."

@@ -19,6 +19,7 @@ var (
 	background = color.RGBA{0x10, 0x14, 0x1c, 0xff}
 	panel      = color.RGBA{0x08, 0x0a, 0x0e, 0xd8}
 	bright     = color.RGBA{0xf2, 0xf4, 0xf8, 0xff}
+	grey       = color.RGBA{0x98, 0xa2, 0xb3, 0xff}
 	teams      = []color.RGBA{
 		{0x5a, 0xc8, 0xfa, 0xff}, {0xff, 0x9f, 0x43, 0xff}, {0x7b, 0xd8, 0x8f, 0xff},
 		{0xf3, 0x6d, 0x8d, 0xff}, {0xc7, 0x9b, 0xf2, 0xff}, {0xf6, 0xd8, 0x5c, 0xff},
@@ -61,27 +62,31 @@ func newPainter() (*painter, error) {
 	return p, nil
 }
 
-// arena draws the entities, paler the more they are worn, and a ring where one has just been killed.
-func (p *painter) arena(screen *ebiten.Image, w *arena.World, hud *arena.HUD) {
+// arena draws the entities, paler the more they are worn, a hollow one where the game has dropped one that
+// waits for the collector, and a flash where one has just been killed.
+func (p *painter) arena(screen *ebiten.Image, w *arena.World, hud *arena.HUD, ghosts *arena.Ghosts) {
 	screen.Fill(background)
+	for _, g := range ghosts.All() {
+		p.sprite(screen, p.ring, g.X, g.Y, g.Radius, 0, grey, 0.8)
+	}
 	for _, e := range w.Entities() {
 		alpha := 0.4 + 0.6*float32(e.Health)/arena.FullHealth
-		p.sprite(screen, p.shapes[e.Team%len(p.shapes)], e.X, e.Y, e.Radius, math.Atan2(e.VY, e.VX), e.Team, alpha)
+		p.sprite(screen, p.shapes[e.Team%len(p.shapes)], e.X, e.Y, e.Radius, math.Atan2(e.VY, e.VX), teams[e.Team%len(teams)], alpha)
 	}
-	const frames = 30
+	const frames = 15
 	for _, s := range hud.Flashes(w.Frame() - frames) {
 		age := float64(w.Frame()-s.Frame) / frames
-		p.sprite(screen, p.ring, s.X, s.Y, 4+20*age, 0, s.Team, float32(1-age))
+		p.sprite(screen, p.shapes[0], s.X, s.Y, 4+12*age, 0, teams[s.Team%len(teams)], float32(1-age)/2)
 	}
 }
 
-func (p *painter) sprite(screen, sprite *ebiten.Image, x, y, radius, angle float64, team int, alpha float32) {
+func (p *painter) sprite(screen, sprite *ebiten.Image, x, y, radius, angle float64, c color.Color, alpha float32) {
 	op := &ebiten.DrawImageOptions{Filter: ebiten.FilterLinear}
 	op.GeoM.Translate(-spriteRadius, -spriteRadius)
 	op.GeoM.Rotate(angle)
 	op.GeoM.Scale(radius/spriteRadius, radius/spriteRadius)
 	op.GeoM.Translate(x, y)
-	op.ColorScale.ScaleWithColor(teams[team%len(teams)])
+	op.ColorScale.ScaleWithColor(c)
 	op.ColorScale.ScaleAlpha(alpha)
 	screen.DrawImage(sprite, op)
 }
@@ -95,15 +100,15 @@ func (p *painter) overlay(screen *ebiten.Image, hud *arena.HUD, s arena.Stats) {
 	screen.DrawImage(p.dot, op)
 	p.write(screen, p.large, 30, 24, fmt.Sprintf("score %d", hud.Score))
 	p.write(screen, p.small, 30, 68, fmt.Sprintf(""+
-		"live entities          %6d\n"+
-		"live subscriptions     %6d\n"+
-		"  of live entities     %6d\n"+
-		"  of dead entities     %6d\n"+
-		"pruned so far          %6d\n"+
-		"calls of dead / frame  %6.0f\n"+
+		"subscriptions          %6d\n"+
+		"● of living entities   %6d\n"+
+		"○ of dropped ones,\n"+
+		"  until a collection   %6d\n"+
+		"forgotten by the bus   %6d\n"+
+		"late calls / frame     %6.0f\n"+
 		"events / frame         %6.0f\n"+
 		"publishing, ms / frame %6.2f",
-		s.Entities, s.Subscriptions, s.Subscriptions-s.OfDead, s.OfDead, s.Pruned, s.Late, s.Events,
+		s.Subscriptions, s.Subscriptions-s.OfDead, s.OfDead, s.Pruned, s.Late, s.Events,
 		float64(s.Publishing)/float64(time.Millisecond)))
 }
 

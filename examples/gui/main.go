@@ -5,8 +5,8 @@
 //	go run -tags desktop . ../quickstart/alice.txt
 //
 // It stands behind a build tag because Fyne's desktop driver needs cgo, a C compiler and the
-// headers of OpenGL and of the window system, and takes minutes to build for the first time. What
-// it shows is package editor, which is tested without any of them.
+// headers of OpenGL and of the window system, and takes minutes to build for the first time. Without the tag,
+// the program says what to install. What it shows is package editor, which is tested without any of them.
 package main
 
 import (

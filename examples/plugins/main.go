@@ -105,6 +105,9 @@ func (t *terminal) printf(format string, args ...any) {
 	fmt.Fprintf(t.out, format+"\n", args...)
 }
 
+// reportColumn is where say puts what is said.
+const reportColumn = len("  ") + 10 + len(" ")
+
 func (t *terminal) say(who, what string) { t.printf("  %-10s %s", who, what) }
 
 func (t *terminal) onLoaded(l host.Loaded)  { t.say(l.Plugin, "loaded") }

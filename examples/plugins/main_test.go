@@ -59,7 +59,10 @@ func TestRun_TellsTheStoryAndDrawsIt(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(svg), "$ go run .")
 	assert.Contains(t, string(svg), "most often &#34;the&#34; 21")
-	assert.Equal(t, strings.Count(got, "\n")+1, strings.Count(string(svg), "<text "))
+	assert.Contains(t, string(svg), ">  longest    ...<")
+	assert.NotContains(t, string(svg), "in line 2", "what is quoted of the text is left out")
+	const quoted = 10
+	assert.Equal(t, strings.Count(got, "\n")+1-quoted+1, strings.Count(string(svg), "<text "))
 }
 
 func TestRun_ReadsTheStandardInput(t *testing.T) {

@@ -2,13 +2,14 @@ package main
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"text/template"
 	"unicode/utf8"
 )
 
 // picture is a terminal window as an SVG file. Its text is the program's own output.
-const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{.Width}} {{.Height}}" font-family="ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14">
+const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{.Width}} {{.Height}}" width="{{.Width}}" height="{{.Height}}" font-family="ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="14">
 <rect width="100%" height="100%" rx="10" fill="#16181d"/>
 <circle cx="22" cy="20" r="6" fill="#ff5f57"/><circle cx="42" cy="20" r="6" fill="#febc2e"/><circle cx="62" cy="20" r="6" fill="#28c840"/>
 {{range .Lines}}<text x="20" y="{{.Y}}" fill="{{.Colour}}" xml:space="preserve">{{html .Text}}</text>
@@ -23,7 +24,7 @@ type pictureLine struct {
 // draw writes a picture of command and its output.
 func draw(file, command, output string) error {
 	const left, top, lineHeight, charWidth = 20, 60, 20, 8.43
-	text := append([]string{"$ " + command}, strings.Split(strings.TrimRight(output, "\n"), "\n")...)
+	text := append([]string{"$ " + command}, shorten(strings.Split(strings.TrimRight(output, "\n"), "\n"))...)
 	lines, longest := make([]pictureLine, len(text)), 0
 	for i, line := range text {
 		lines[i] = pictureLine{top + i*lineHeight, line, colour(line)}
@@ -37,6 +38,26 @@ func draw(file, command, output string) error {
 		return err
 	}
 	return os.WriteFile(file, []byte(b.String()), 0o644)
+}
+
+// quotation matches what plugin longest quotes of the text. The picture is about plugins, so of these lines
+// it has only dots.
+var quotation = regexp.MustCompile(`^  \S+ +\d+\. \d+ in line \d+: `)
+
+// shorten puts dots in the place of each row of quotations.
+func shorten(lines []string) (short []string) {
+	quoting := false
+	for _, line := range lines {
+		quotes := quotation.MatchString(line)
+		switch {
+		case !quotes:
+			short = append(short, line)
+		case !quoting:
+			short = append(short, line[:reportColumn]+"...")
+		}
+		quoting = quotes
+	}
+	return short
 }
 
 // colour sets what went wrong, what the host did, and what plugins say apart.

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+	"weak"
 
 	"github.com/weakbus/weakbus"
 )
@@ -79,8 +80,8 @@ func (w *World) Entities() []*Entity { return w.entities }
 // Frame returns the number of calls of Update so far.
 func (w *World) Frame() int { return w.frame }
 
-// Update is one frame. Its one drain publishes, in this order, the collisions and kills that the last
-// frame found, and the tick. An error, that of a post, means that events were lost.
+// Update is one frame. Its one drain publishes, in this order, the collisions, drops and kills that the
+// last frame found, and the tick. An error, that of a post, means that events were lost.
 func (w *World) Update() error {
 	w.frame++
 	if err := weakbus.Post(w.queue, Tick{w.frame}); err != nil {
@@ -101,10 +102,16 @@ func (w *World) Update() error {
 }
 
 // bury drops the dead. That is all that has to be done: DeleteFunc clears what it leaves behind the
-// slice's end, and no other strong pointer to an entity exists.
+// slice's end, and no other strong pointer to an entity exists. Who wants to know is told.
 func (w *World) bury() error {
 	for _, e := range w.entities {
-		if e.Health > 0 {
+		if !e.dead {
+			continue
+		}
+		if err := weakbus.Post(w.queue, Dropped{e.X, e.Y, e.Radius, weak.Make(e)}); err != nil {
+			return err
+		}
+		if e.Health > 0 { // nobody gets points for the old
 			continue
 		}
 		if err := weakbus.Post(w.queue, Score{points, e.X, e.Y, e.Team, w.frame}); err != nil {
