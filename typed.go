@@ -268,7 +268,8 @@ func publish[E any](t *core.Topic, l *core.List, event E) (int, core.Registers) 
 //
 //go:noinline
 func far[E any](j *core.Job, event E) (ran int) {
-	defer j.Finish() // also when a handler panics
+	finish := j.Finish // or the compiler makes one more function for each type of events
+	defer finish()     // also when a handler panics
 	if j.List == nil {
 		if j.Topic.Unknown() {
 			j.Topic.Know(typeOf[E]())
