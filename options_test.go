@@ -292,3 +292,29 @@ func TestUntil_DroppedBusesLeaveNothingOnALongLivedContext(t *testing.T) {
 	t.Logf("%d bytes left", heapInUse()-before)
 	runtime.KeepAlive(receiver)
 }
+
+func TestUntil_EndedByTheFilterOfItsOwnSubscription(t *testing.T) {
+	onStages(t, func(t *testing.T, s *stage) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.node("a")
+		s.node("b", weakbus.Until(ctx), weakbus.Filter(func(e note) bool {
+			if e.n > 0 { // not while the stage is warmed up
+				cancel()
+			}
+			return true
+		}))
+		s.node("c", weakbus.Until(ctx))
+		s.warm()
+		assert.Equal(t, []string{"a"}, s.publish())
+	})
+}
+
+func TestReplay_WhoseFilterEndsTheContextIsNotHandedOver(t *testing.T) {
+	var topic weakbus.Topic[note]
+	topic.Retain().Publish(note{1})
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &inbox{}
+	weakbus.Subscribe(&topic, d, (*inbox).hear, weakbus.Replay(), weakbus.Until(ctx),
+		weakbus.Filter(func(note) bool { cancel(); return true }))
+	assert.Empty(t, d.all())
+}

@@ -264,6 +264,7 @@ func TestSubscribe_InFrontOfALowerPriorityCopiesNothing(t *testing.T) {
 	require.Equal(t, n+1, topic.Publish(note{}))
 	assert.True(t, slices.IsSorted(order))
 	runtime.KeepAlive(ps)
+	runtime.KeepAlive(&scope)
 }
 
 // allocated returns how many bytes have been allocated so far.

@@ -65,7 +65,7 @@ func (g *Guard) publish(t *Topic, e *Entry, recv any, ctx context.Context, h *Ha
 		return false, nil
 	}
 	if g.filter != nil {
-		if !h.passes(g.filter) || e.final() {
+		if !h.passes(g.filter) || e.final() || e.expired() {
 			return false, nil // refused, or ended while the filter ran
 		}
 	}
@@ -201,7 +201,7 @@ func (l *letter) attempt(h *Hand) {
 			if !h.passes(g.filter) {
 				return
 			}
-			if l.raw = false; !g.mayRun(e.state.Load()) {
+			if l.raw = false; e.expired() || !g.mayRun(e.state.Load()) {
 				continue // a pause, or the end, came while the filter ran
 			}
 		}

@@ -58,11 +58,11 @@ func (r *Row) Begin() bool {
 // Chooses reports whether the handler is to be called for an event that the filter, if there is one, let
 // through or not. A subscription with Once is spent here.
 func (r *Row) Chooses(passed bool) bool {
-	e := r.slots[r.I]
+	c, e := &r.Calls[r.I], r.slots[r.I]
 	switch {
-	case !passed:
+	case !passed || c.until != nil && c.until.Err() != nil:
 		return false
-	case !r.Calls[r.I].once:
+	case !c.once:
 		return atomic.LoadUint64(r.Epoch) == r.Clean || e.Active()
 	case !e.state.CompareAndSwap(0, uint32(Spent)):
 		return false // another publish was first, or it has ended or was paused since
