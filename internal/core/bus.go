@@ -191,11 +191,11 @@ func (t *Topic) addListenerTopics(topics []*Topic) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []*Topic
-	if old := t.listeners.Load(); old != nil {
+	if old := t.rare().listeners.Load(); old != nil {
 		all = slices.Clip(*old)
 	}
 	all = append(all, topics...)
-	t.listeners.Store(&all)
+	t.makeRare().listeners.Store(&all)
 	t.remode()
 }
 
@@ -287,12 +287,12 @@ func (b *Bus) plan(o *Outcome, legs []boxedLeg, event any) []boxedLeg {
 		listeners = b.interfaces.Load().memoised(typ)
 	} else {
 		legs = t.beginBoxed(o, legs, event)
-		if all := t.listeners.Load(); all != nil {
+		if all := t.rare().listeners.Load(); all != nil {
 			listeners = *all
 		}
 	}
 	for _, t := range listeners {
-		if t.head.Load() != nil || t.kept.Load() != nil {
+		if t.head.Load() != nil || t.rare().kept.Load() != nil {
 			legs = t.beginBoxed(o, legs, event)
 		}
 	}

@@ -26,7 +26,7 @@ func (t *Topic) check() {
 		}
 		n += m
 	}
-	if n != l.N || int64(n) != t.ledger.size.Load() || l.first != l.chunks[0] {
+	if n != l.N || int32(n) != t.ledger.size.Load() || l.first != l.chunks[0] {
 		panic(fmt.Sprintf("weakbus: list of %d has %d slots, size %d", l.N, n, t.ledger.size.Load()))
 	}
 	if s := l.snapshot.Value(); s != nil && (s.n > l.N || s.chunks > len(l.chunks)) {

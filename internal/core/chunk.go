@@ -8,7 +8,6 @@ const maxChunk = 512
 
 // Chunk is a part of the weak list: subscribers of one sort of handler and one priority.
 type Chunk struct {
-	Run      any      // as in Ops
 	Slots    []*Entry // the subscribers,
 	Handlers []any    // and their handlers, of a type that the ops know
 	Epoch    *uint64  // of the topic
@@ -20,7 +19,7 @@ type Chunk struct {
 }
 
 func newChunk(l *ledger, ops *Ops, prio, room int) *Chunk {
-	c := &Chunk{Run: ops.Run, Epoch: &l.epoch, Ops: ops, prio: prio}
+	c := &Chunk{Epoch: &l.epoch, Ops: ops, prio: prio}
 	if room == 1 {
 		c.Slots, c.Handlers = c.slot[:], c.handler[:]
 	} else {

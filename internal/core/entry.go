@@ -82,12 +82,24 @@ type ledger struct {
 	// It comes first, so that it is aligned on 32-bit platforms. (An atomic.Uint64 would have each loop
 	// carry the records of a call that was inlined, for each type of event.)
 	epoch uint64
-	ended atomic.Int64 // ended entries that the topic's list still holds
-	size  atomic.Int64 // entries in the topic's list
+	ended atomic.Int32 // ended entries that the topic's list still holds
+	size  atomic.Int32 // entries in the topic's list
 	topic weak.Pointer[Topic]
 	calls atomic.Pointer[grace.Domain] // in progress; nil until an entry is under a scope
 	ends  [Closed - Cancelled + 1]atomic.Uint32
-	first kind // the first of the topic's kinds
+	first kind     // the first of the topic's kinds
+	kinds *[]*kind // the others; guarded by Topic.mu
+
+	// Of the last list before the topic was empty, so that no later list is taken for an earlier one;
+	// guarded by Topic.mu.
+	generation, added uint64
+
+	// Of the topic's snapshots.
+	building atomic.Bool   // somebody has walks, and may build one
+	walks    uint32        // weak walks since the last one was built
+	patience atomic.Uint32 // how many there are to be; see minPatience
+
+	cursor atomic.Uint32 // of sampleDead
 }
 
 // now returns the epoch.

@@ -19,10 +19,10 @@ func (t *Topic) Retain(typ *Type) {
 	defer t.unpin()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || t.kept.Load() != nil {
+	if t.closed || t.rare().kept.Load() != nil {
 		return
 	}
-	t.kept.Store(&retained{place: typ.do(NewPlace, nil, nil)})
+	t.makeRare().kept.Store(&retained{place: typ.do(NewPlace, nil, nil)})
 	t.remode()
 	if t.Bus != nil && t.Branch != nil { // its key may be an object that dies
 		t.Bus.arm()
@@ -31,7 +31,7 @@ func (t *Topic) Retain(typ *Type) {
 
 // Look calls look with the place of the retained event, if there is one, under its mutex.
 func (t *Topic) Look(look func(place any)) {
-	if kept := t.current().kept.Load(); kept != nil {
+	if kept := t.current().rare().kept.Load(); kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
 		look(kept.place)
@@ -46,7 +46,7 @@ func (t *Topic) Update(change func(place any)) (j Job, ok bool) {
 	if t.Bus != nil && t.Bus.closed.Load() {
 		return j, false // where Retain may have come too late
 	}
-	kept := t.kept.Load()
+	kept := t.rare().kept.Load()
 	if kept == nil {
 		Misuse("Update", "the topic retains nothing; call Retain first")
 	}
@@ -63,7 +63,7 @@ func (t *Topic) Update(change func(place any)) (j Job, ok bool) {
 
 // Forget lets go of the retained event. The topic goes on retaining.
 func (t *Topic) Forget() {
-	if kept := t.current().kept.Load(); kept != nil {
+	if kept := t.current().rare().kept.Load(); kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
 		t.typ.do(ForgetPlace, kept.place, nil)
@@ -176,7 +176,7 @@ func (g *Guard) missed(e *Entry) (l letter, ok bool) {
 // join adds a guarded subscriber to the topic's list. With replay it keeps the last event at the
 // gate in the same step, so that no event is lost or comes twice.
 func (t *Topic) join(prio int, e *Entry, g *Guard, replay, scoped bool) (open bool) {
-	if kept := t.kept.Load(); replay && kept != nil {
+	if kept := t.rare().kept.Load(); replay && kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
 		var event Parcel

@@ -158,7 +158,7 @@ func (t *Topic) unlink() {
 	ks := root.keys.Load()
 	ks.mu.Lock()
 	defer ks.mu.Unlock()
-	if t.Branch.pins == 0 && t.head.Load() == nil && t.kept.Load() == nil && root.lookup(t.Branch.key) == t.Branch {
+	if t.Branch.pins == 0 && t.head.Load() == nil && t.rare().kept.Load() == nil && root.lookup(t.Branch.key) == t.Branch {
 		ks.branches.Delete(t.Branch.key)
 		ks.n.Add(-1)
 	}

@@ -12,13 +12,13 @@ import (
 type List struct {
 	snapshot weak.Pointer[Snapshot] // the only reference to it between publishes; see S1
 	N        int                    // subscribers in all
-	Mode     uint32                 // the topic's, so that a publish finds it here
-	last     int32                  // slots of the last chunk that belong to this list
 	Clean    uint64                 // the epoch at which all were active; 0: at none
+	Mode     uint32                 // the topic's, so that a publish finds it here
+	last     uint16                 // slots of the last chunk that belong to this list
+	small    bool                   // there are neighbouring chunks that a compaction would join
 	first    *Chunk
 	chunks   []*Chunk
 
-	joints     int    // neighbouring chunks that a compaction would join
 	generation uint64 // appending keeps it, anything else starts a new one
 	added      uint64 // how many were ever added to the topic; a compaction adds none
 }
@@ -111,7 +111,7 @@ func (t *Topic) add(prio int, e *Entry, handler any, scoped bool) bool {
 	}
 	next.N++
 	next.added++
-	l.size.Store(int64(next.N))
+	l.size.Store(int32(next.N))
 	t.head.Store(next)
 	t.check()
 	return true
@@ -124,7 +124,7 @@ func (t *Topic) extended() *List {
 		*next = *l
 	} else {
 		next.Clean, next.Mode = t.ledger.now(), t.mode.Load()&^known
-		next.generation, next.added = t.generation+1, t.added
+		next.generation, next.added = t.ledger.generation+1, t.ledger.added
 		t.moved(true)
 	}
 	return next
@@ -134,7 +134,7 @@ func (t *Topic) extended() *List {
 func (l *List) roomAfter(size int) int {
 	room := min(2*size, maxChunk)
 	if room+size <= maxChunk {
-		l.joints++
+		l.small = true
 	}
 	return room
 }
@@ -148,8 +148,8 @@ func (t *Topic) sampleDead(n int) {
 		return
 	}
 	for range min(n, l.N) {
-		at := t.cursor.Load()
-		k, i := int(at>>32), int(uint32(at))
+		at := int(t.ledger.cursor.Load())
+		k, i := at/maxChunk, at%maxChunk
 		if k >= len(l.chunks) {
 			k, i = 0, 0
 		}
@@ -159,7 +159,7 @@ func (t *Topic) sampleDead(n int) {
 		if i++; i >= l.upTo(k) {
 			k, i = k+1, 0
 		}
-		t.cursor.Store(uint64(k)<<32 | uint64(i))
+		t.ledger.cursor.Store(uint32(k*maxChunk + i)) // of more chunks than fit, the first are looked at
 	}
 	if t.ledger.ended.Load()*2 >= t.ledger.size.Load() {
 		t.compact()
@@ -207,9 +207,9 @@ func (t *Topic) rewrite() (next *List, emptied bool) {
 	if k.paused {
 		clean = 0
 	}
-	t.cursor.Store(0)
-	t.ledger.ended.Add(int64(-k.removed))
-	t.ledger.size.Store(int64(k.kept))
+	t.ledger.cursor.Store(0)
+	t.ledger.ended.Add(int32(-k.removed))
+	t.ledger.size.Store(int32(k.kept))
 	if k.kept == 0 {
 		t.clearHead(l)
 		return nil, true
@@ -217,7 +217,7 @@ func (t *Topic) rewrite() (next *List, emptied bool) {
 	next = &List{
 		first:      k.chunks[0],
 		chunks:     k.chunks,
-		last:       int32(k.chunks[len(k.chunks)-1].size()),
+		last:       uint16(k.chunks[len(k.chunks)-1].size()),
 		N:          k.kept,
 		Clean:      clean,
 		generation: l.generation + 1,
@@ -233,7 +233,7 @@ func (t *Topic) rewrite() (next *List, emptied bool) {
 func (t *Topic) clearHead(l *List) {
 	t.moved(false) // first: an empty sub-topic may be replaced at once
 	t.mode.Store(t.mode.Load() &^ (Counted | Unordered))
-	t.generation, t.added = l.generation, l.added
+	t.ledger.generation, t.ledger.added = l.generation, l.added
 	t.head.Store(nil)
 }
 

@@ -205,11 +205,11 @@ func (j *Job) Leg(i int) *Leg {
 func (t *Topic) simple() bool {
 	for ; ; t = t.Branch.parent {
 		c := t.current()
-		if c.mode.Load()&Careful != 0 || c.kept.Load() != nil {
+		if c.mode.Load()&Careful != 0 || c.rare().kept.Load() != nil {
 			return false
 		}
 		if t.Branch == nil {
-			return t.mode.Load()&Routed == 0 || t.listeners.Load() == nil && t.taps.Load() == nil && !t.isInterface()
+			return t.mode.Load()&Routed == 0 || t.rare().listeners.Load() == nil && t.rare().taps.Load() == nil && !t.isInterface()
 		}
 	}
 }
@@ -274,7 +274,7 @@ func (t *Topic) deliverLegs(o *Outcome, h *Hand) {
 		far = t.Bus.plan(o, far, h.box())
 	} else {
 		near = t.begin(o, near, h)
-		if listeners := t.listeners.Load(); listeners != nil {
+		if listeners := t.rare().listeners.Load(); listeners != nil {
 			far = addListeners(o, far, *listeners, h)
 		}
 	}
@@ -326,7 +326,7 @@ func (t *Topic) begin(o *Outcome, legs []Leg, h *Hand) []Leg {
 		}
 		return legs
 	}
-	if kept := t.kept.Load(); kept != nil {
+	if kept := t.rare().kept.Load(); kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
 		if t.Bus == nil || !t.Bus.closed.Load() {
@@ -368,7 +368,7 @@ func reached(near []Leg, far []boxedLeg) bool {
 func addListeners(o *Outcome, legs []boxedLeg, topics []*Topic, h *Hand) []boxedLeg {
 	var boxed any
 	for _, t := range topics {
-		if t.head.Load() == nil && t.kept.Load() == nil {
+		if t.head.Load() == nil && t.rare().kept.Load() == nil {
 			continue
 		}
 		if boxed == nil {
@@ -387,7 +387,7 @@ func (t *Topic) beginBoxed(o *Outcome, legs []boxedLeg, event any) []boxedLeg {
 		}
 		return legs
 	}
-	if kept := t.kept.Load(); kept != nil {
+	if kept := t.rare().kept.Load(); kept != nil {
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
 		if !t.Bus.closed.Load() {

@@ -46,11 +46,11 @@ type Segment struct {
 	Cells any      // what the loop's maker keeps while the snapshot is under construction
 	clean uint64   // as in the snapshot
 	subs  []*Entry // nil: those of the chunk
-	calls []Callee   // of guarded handlers in a snapshot
+	calls []Callee // of guarded handlers in a snapshot
 	quick bool     // all of those are simple
 }
 
-func (c *Chunk) segment(n int) Segment { return Segment{Run: c.Run, Chunk: c, N: n} }
+func (c *Chunk) segment(n int) Segment { return Segment{Run: c.Ops.Run, Chunk: c, N: n} }
 
 func (g *Segment) entry(i int) *Entry {
 	if g.subs != nil {
@@ -115,7 +115,7 @@ func (t *Topic) strong(l *List) (*List, *Snapshot) {
 		return t.warm(l)
 	}
 	if !s.paid.Load() && s.uses.Add(1) >= payback {
-		t.patience.Store(minPatience)
+		t.ledger.patience.Store(minPatience)
 		s.paid.Store(true)
 	}
 	return l, s
@@ -124,16 +124,16 @@ func (t *Topic) strong(l *List) (*List, *Snapshot) {
 // warm is called by a publish that found no snapshot. It returns one to publish through, or nil for
 // a weak walk, and the list that it is for. See S5.
 func (t *Topic) warm(l *List) (*List, *Snapshot) {
-	if !t.building.CompareAndSwap(false, true) {
+	if !t.ledger.building.CompareAndSwap(false, true) {
 		return l, nil // somebody else is at it
 	}
-	defer t.building.Store(false)
-	patience := max(minPatience, t.patience.Load())
-	if t.walks++; t.walks < patience {
+	defer t.ledger.building.Store(false)
+	patience := max(minPatience, t.ledger.patience.Load())
+	if t.ledger.walks++; t.ledger.walks < patience {
 		return l, nil
 	}
-	t.walks = 0
-	t.patience.Store(min(2*patience, maxPatience)) // unless it pays
+	t.ledger.walks = 0
+	t.ledger.patience.Store(min(2*patience, maxPatience)) // unless it pays
 	if built, s := t.build(l); built.added == l.added {
 		return built, s
 	}
@@ -142,7 +142,7 @@ func (t *Topic) warm(l *List) (*List, *Snapshot) {
 
 // build makes a snapshot of the list, compacted if that is worthwhile, and installs it.
 func (t *Topic) build(l *List) (*List, *Snapshot) {
-	if l.joints > 0 || l.Mode&Unordered != 0 {
+	if l.small || l.Mode&Unordered != 0 {
 		t.tidy()
 	} else {
 		t.compact()
@@ -208,8 +208,8 @@ func (t *Topic) charge(l *List, s *Snapshot) {
 	if s.debt.Add(debt) < int64(rebuildPerEntry*l.N) {
 		return
 	}
-	if l = t.head.Load(); l != nil && t.building.CompareAndSwap(false, true) {
-		defer t.building.Store(false)
+	if l = t.head.Load(); l != nil && t.ledger.building.CompareAndSwap(false, true) {
+		defer t.ledger.building.Store(false)
 		t.build(l)
 	}
 }

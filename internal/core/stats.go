@@ -66,7 +66,7 @@ func (b *Bus) Stats() Stats {
 
 func (t *Topic) stats(report *[]TopicStats) {
 	t.prune()
-	s := TopicStats{TopicInfo: t.info(), Retains: t.kept.Load() != nil, Ended: map[State]int{}}
+	s := TopicStats{TopicInfo: t.info(), Retains: t.rare().kept.Load() != nil, Ended: map[State]int{}}
 	l := t.head.Load()
 	if l == nil && t.Branch != nil && !s.Retains {
 		return // it has just been let go of
@@ -85,7 +85,7 @@ func (t *Topic) stats(report *[]TopicStats) {
 			s.Ended[Cancelled+State(i)] = int(n)
 		}
 	}
-	if c := t.counts.Load(); c != nil {
+	if c := t.rare().counts.Load(); c != nil {
 		s.Published, s.Heard, s.Dropped = int(c.published.Load()), int(c.heard.Load()), int(c.dropped.Load())
 	}
 	*report = append(*report, s)
@@ -101,7 +101,7 @@ func (t *Topic) entryStats(c *Chunk, i int, e *Entry) SubscriptionStats {
 	if r := e.kind.receiver(); r.Backlog != nil { // see Events
 		st.Waiting, st.Dropped = r.Backlog(e)
 	}
-	if c.Run != nil {
+	if c.Ops.Run != nil {
 		return st
 	}
 	g := c.Handlers[i].(*Guard)

@@ -35,20 +35,20 @@ func (t *Topic) changeTaps(with func([]*tap) []*tap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var all []*tap
-	if old := t.taps.Load(); old != nil {
+	if old := t.rare().taps.Load(); old != nil {
 		all = *old
 	}
 	if all = with(all); len(all) == 0 {
-		t.taps.Store(nil)
+		t.makeRare().taps.Store(nil)
 	} else {
-		t.taps.Store(&all)
+		t.makeRare().taps.Store(&all)
 	}
 	t.remode()
 }
 
 // tap shows an event to the taps of the topic that it is published to.
 func (t *Topic) tap(o *Outcome, h *Hand) {
-	taps := t.root().taps.Load()
+	taps := t.root().rare().taps.Load()
 	if taps == nil || t.Bus.closed.Load() {
 		return
 	}

@@ -61,6 +61,7 @@ func (t *Type) newStore() Store           { return t.do(NewStore, nil, nil).(Sto
 type Topic struct {
 	head   atomic.Pointer[List] // nil when there are no subscribers; see L1
 	mode   atomic.Uint32        // what a publish has to look at; changed under mu only
+	closed bool                 // guarded by mu
 	Bus    *Bus                 // nil outside a bus; set before the topic is shared
 	Branch *Branch              // of a keyed sub-topic; set before it is shared
 
@@ -68,33 +69,45 @@ type Topic struct {
 	ledger *ledger
 	typ    *Type
 
-	mu     sync.Mutex // serialises writers of head
-	closed bool       // guarded by mu
-	kinds  []*kind    // beside the ledger's first; guarded by mu
-	cursor atomic.Uint64
+	mu   sync.Mutex           // serialises writers of head
+	keys atomic.Pointer[keys] // its sub-topics; nil until there is one
+	more atomic.Pointer[rare] // see rare
+}
 
-	// Of the last list before the topic was empty, so that no later list is taken for an earlier
-	// one; guarded by mu.
-	generation, added uint64
-
-	building atomic.Bool   // somebody has walks, and may build a snapshot
-	walks    uint32        // weak walks since the last one was built
-	patience atomic.Uint32 // how many there are to be; see minPatience
-
-	keys      atomic.Pointer[keys]     // its sub-topics; nil until there is one
+// rare is what few topics have. Programs may have a topic in each field of a widget.
+type rare struct {
 	listeners atomic.Pointer[[]*Topic] // topics of interfaces that hear the events too
 	kept      atomic.Pointer[retained] // nil until Retain
 	taps      atomic.Pointer[[]*tap]   // of a root; see Tap
 	counts    atomic.Pointer[counts]   // nil unless somebody observes
 }
 
+// noRare stands for what a topic does not have. Nobody writes to it.
+var noRare rare
+
+// rare returns what there is of the rare parts, to be read.
+func (t *Topic) rare() *rare {
+	if r := t.more.Load(); r != nil {
+		return r
+	}
+	return &noRare
+}
+
+// makeRare returns the rare parts, to be written to.
+func (t *Topic) makeRare() *rare {
+	if t.more.Load() == nil {
+		t.more.CompareAndSwap(nil, new(rare))
+	}
+	return t.more.Load()
+}
+
 // What a publish has to look at, beside its topic's own list.
 const (
-	Careful = 1 << iota // something between two deliveries; see Watch
-	Routed              // other topics, the retained event, taps
-	Counted             // it is to be counted as in progress; see package grace
-	Unordered           // the list, which is to be put in order of priority before it is used
-	known               // nothing: the topic knows the type of its events, which was checked
+	Careful   = 1 << iota // something between two deliveries; see Watch
+	Routed                // other topics, the retained event, taps
+	Counted               // it is to be counted as in progress; see package grace
+	Unordered             // the list, which is to be put in order of priority before it is used
+	known                 // nothing: the topic knows the type of its events, which was checked
 )
 
 // Head returns the list of subscribers, or nil.
@@ -132,8 +145,9 @@ func (t *Topic) remode() {
 	if t.Bus.guarded() || t.typ != nil && t.typ.stoppable {
 		mode |= Careful
 	}
+	r := t.rare()
 	if t.Branch != nil || t.Bus.observed() || t.isInterface() ||
-		t.listeners.Load() != nil || t.kept.Load() != nil || t.taps.Load() != nil {
+		r.listeners.Load() != nil || r.kept.Load() != nil || r.taps.Load() != nil {
 		mode |= Routed
 	}
 	t.changeMode(mode)
@@ -178,19 +192,22 @@ func (t *Topic) kindOf(d *Draft, made Maker) *kind {
 	if l.first.ops != nil && l.first.ops.Receiver.Type == d.Of {
 		return &l.first
 	}
-	for _, k := range t.kinds {
+	if l.first.ops == nil {
+		l.first.ops = opsOf(d, made)
+		return &l.first
+	}
+	if l.kinds == nil {
+		l.kinds = new([]*kind)
+	}
+	for _, k := range *l.kinds {
 		if k.ops.Receiver.Type == d.Of {
 			return k
 		}
 	}
 	ops := opsOf(d, made)
-	if l.first.ops == nil {
-		l.first.ops = ops
-		return &l.first
-	}
 	k := &kind{ops: ops, ledger: l}
-	if len(t.kinds) < manyKinds {
-		t.kinds = append(t.kinds, k)
+	if len(*l.kinds) < manyKinds {
+		*l.kinds = append(*l.kinds, k)
 	}
 	return k
 }
@@ -283,7 +300,7 @@ func (t *Topic) shut(forGood bool) (ended []*Entry) {
 		}
 	})
 	t.ledger.raise()
-	t.ledger.ended.Add(int64(len(ended) - l.N)) // the others count there, or will
+	t.ledger.ended.Add(int32(len(ended) - l.N)) // the others count there, or will
 	t.ledger.size.Store(0)
 	return ended
 }
@@ -291,7 +308,9 @@ func (t *Topic) shut(forGood bool) (ended []*Entry) {
 // expire ends the subscriptions of a sub-topic whose object was collected, and lets go of the event
 // that it retains.
 func (t *Topic) expire() {
-	t.kept.Store(nil)
+	if t.rare() != &noRare {
+		t.rare().kept.Store(nil)
+	}
 	if l := t.head.Load(); l != nil {
 		l.each(func(e *Entry) { e.end(Collected) })
 		t.compact()

@@ -829,11 +829,12 @@ type counts struct {
 
 // counted returns the counts of a topic, which it makes on first use.
 func (t *Topic) counted() *counts {
-	if c := t.counts.Load(); c != nil {
+	r := t.makeRare()
+	if c := r.counts.Load(); c != nil {
 		return c
 	}
-	t.counts.CompareAndSwap(nil, new(counts))
-	return t.counts.Load()
+	r.counts.CompareAndSwap(nil, new(counts))
+	return r.counts.Load()
 }
 
 // count counts a publish to t, and to the topic that it is a sub-topic of.
