@@ -168,6 +168,9 @@ func (t *Topic) changeMode(mode uint32) {
 
 // Init makes the topic ready to be subscribed to.
 func (t *Topic) Init(typ *Type) {
+	if t.head.Load() != nil { // somebody has subscribed
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.init(typ)
