@@ -1,7 +1,8 @@
 //go:build !weakbuscheck
 
-// Package docs checks the documentation: its snippets are Go that compiles, that vet and weakvet have
-// nothing to say about, and that prints what the page says; its links lead somewhere.
+// Package docs checks the documentation: its snippets are Go that compiles and prints what the page
+// says; its links lead somewhere. With WEAKBUS_TESTS=full, as in CI, vet and weakvet have nothing to say
+// about the snippets, and those that need a nested module compile too.
 //
 // A snippet is a block of Go in README.md or docs/*.md, or a block of code in doc.go. A page is read from
 // top to bottom:
@@ -13,7 +14,7 @@
 //   - A block with a test is run as one.
 //   - A block of text right after a program is its output. A fragment says what it prints as a Go example
 //     does, in a comment that begins with "Output:".
-//   - With WEAKBUS_DOCS=all, weakvet must report each line that ends in a comment that begins with "bad:", and no other.
+//   - With WEAKBUS_TESTS=full, weakvet must report each line that ends in a comment that begins with "bad:", and no other.
 //   - A block of doc.go that begins with "go " is a command.
 package docs
 
@@ -384,11 +385,11 @@ func (s snippet) prints() (want string, ok bool) {
 	return strings.TrimSpace(s.want), s.want != ""
 }
 
-// all is set to check what takes minutes from an empty build cache too: CI sets it.
-var all = os.Getenv("WEAKBUS_DOCS") == "all"
+// full is set to check what takes minutes from an empty build cache too: CI sets it.
+var full = os.Getenv("WEAKBUS_TESTS") == "full"
 
-// Every snippet is formatted and parses. Those that need no module but the root one compile, pass the
-// checks of vet that belong to go test, and print what their page says.
+// Every snippet is formatted and parses. Those that need no module but the root one compile, and print
+// what their page says.
 func TestSnippets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles snippets")
@@ -396,17 +397,16 @@ func TestSnippets(t *testing.T) {
 	m := writeSnippets(t)["."]
 	require.NotEmpty(t, m.runs)
 	write(t, filepath.Join(m.dir, "run_test.go"), m.tests())
-	// All that runs is in one test binary. The flags of vet are those of the tests around this one, so
-	// that what vet knows of the standard library is in the build cache. To optimise takes longer than to run.
-	said := goCommand(m.dir, "test", "-gcflags=-N -l", "./...")
+	// All that runs is in one test binary. To optimise it takes longer than to run it.
+	said := goCommand(m.dir, "test", "-vet=off", "-gcflags=-N -l", "./...")
 	said = regexp.MustCompile(`(?m)^\?.*\[no test files\]\n`).ReplaceAllString(said, "")
 	require.Regexp(t, `^ok\s+snippets\s\S+\n$`, said)
 }
 
 // Neither vet nor weakvet has anything to say about a snippet, of whatever module, but what its page says.
 func TestSnippets_UnderVetAndWeakvet(t *testing.T) {
-	if !all {
-		t.Skip("WEAKBUS_DOCS=all: builds weakvet, and what the nested modules import")
+	if !full {
+		t.Skip("without WEAKBUS_TESTS=full: builds weakvet, and what the nested modules import")
 	}
 	modules := writeSnippets(t)
 	weakvet := filepath.Join(t.TempDir(), "weakvet")
