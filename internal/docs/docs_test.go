@@ -370,8 +370,8 @@ var (
 	complete   = regexp.MustCompile(`(?m)^package \w+$`)
 	program    = regexp.MustCompile(`(?m)^func main\(\) {$`)
 	notInNames = regexp.MustCompile(`\W`)
-	output   = regexp.MustCompile(`(?s)\n\s*// Output:(.*)$`)
-	report   = regexp.MustCompile(`^(/\S+):(\d+)(?::\d+)?: (.*)$`)
+	output     = regexp.MustCompile(`(?s)\n\s*// Output:(.*)$`)
+	report     = regexp.MustCompile(`^(/\S+):(\d+)(?::\d+)?: (.*)$`)
 )
 
 // prints returns what a snippet says that it prints.
