@@ -358,6 +358,10 @@ func TestCloseWait_InsideAHandlerFailsAtOnce(t *testing.T) {
 }
 
 func TestCloseWait_NeverReturnsWhileAHandlerRuns(t *testing.T) {
+	duration := 15 * time.Millisecond
+	if full {
+		duration = 60 * time.Millisecond
+	}
 	m := weakbus.NewMailbox(8, weakbus.Block)
 	for name, c := range map[string]struct {
 		opts    []weakbus.SubscribeOption
@@ -404,7 +408,8 @@ func TestCloseWait_NeverReturnsWhileAHandlerRuns(t *testing.T) {
 					})
 				}
 				var heard atomic.Int32
-				for end := time.Now().Add(60 * time.Millisecond); time.Now().Before(end); {
+				began := time.Now()
+				for time.Since(began) < duration || heard.Load() == 0 && time.Since(began) < 10*time.Second {
 					var scope weakbus.Scope
 					var over atomic.Bool
 					for range 2 {
@@ -597,6 +602,10 @@ func TestEnd_ThatComesSecondHoldsToo(t *testing.T) {
 	if !preemptive {
 		t.Skip("there are no two goroutines at once")
 	}
+	rounds := 1
+	if full {
+		rounds = 3
+	}
 	type target struct {
 		filler [2]*int
 		on     func()
@@ -617,7 +626,7 @@ func TestEnd_ThatComesSecondHoldsToo(t *testing.T) {
 		"the bus's own scope":      {closeBus, func(b *weakbus.Bus, _ *weakbus.Scope, _ *weakbus.Subscription) { _ = b.Scope().Close() }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for range 3 {
+			for range rounds {
 				bus, own := weakbus.New(), &weakbus.Scope{}
 				scope := own
 				if name == "the bus's own scope" {
@@ -753,10 +762,7 @@ func TestEvents_OnceYieldsItsEvent(t *testing.T) {
 }
 
 func TestMemory_NothingIsLeftOfWhatWasDroppedOrCancelled(t *testing.T) {
-	n := 100_000
-	if testing.Short() {
-		n = 20_000
-	}
+	const n = 20_000
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	receiver, bus := &node{}, weakbus.New()
@@ -764,8 +770,8 @@ func TestMemory_NothingIsLeftOfWhatWasDroppedOrCancelled(t *testing.T) {
 	fn := func(note) {}
 	for name, do := range map[string]func(){
 		"topics with Until": func() {
-			for range 100 { // not at once: the map that a context has of what it ends does not shrink
-				for range n / 100 {
+			for range 50 { // not at once: the map that a context has of what it ends does not shrink
+				for range n / 50 {
 					weakbus.Subscribe(new(weakbus.Topic[note]), receiver, (*node).hear, weakbus.Until(ctx))
 				}
 				runtime.GC()
@@ -787,8 +793,8 @@ func TestMemory_NothingIsLeftOfWhatWasDroppedOrCancelled(t *testing.T) {
 			cancelAll(n, func() *weakbus.Subscription { return weakbus.SubscribeFunc(bus, bus.Scope(), fn) })
 		},
 		"cancelled with Until": func() {
-			for range 100 {
-				cancelAll(n/100, func() *weakbus.Subscription {
+			for range 50 {
+				cancelAll(n/50, func() *weakbus.Subscription {
 					return weakbus.Subscribe(bus, receiver, (*node).hear, weakbus.Until(ctx))
 				})
 			}
@@ -841,7 +847,7 @@ func TestMemory_NothingIsLeftOfWhatWasDroppedOrCancelled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := heapInUse()
 			do()
-			limit := int64(n) * 10
+			const limit = n * 10
 			var left int64
 			until(t, "memory", func() bool { left = heapInUse() - before; return left < limit })
 			t.Logf("%d bytes left", left)
@@ -882,7 +888,7 @@ func TestEarly_TheDeathOfAKeyIsNotThatOfTheReceiver(t *testing.T) {
 }
 
 func TestSweep_DoesNotHoldUpWhoSubscribes(t *testing.T) {
-	n := 200_000
+	n, bound := 100_000, 10*time.Millisecond
 	if testing.Short() || raceEnabled || !preemptive {
 		n = 20_000
 	}
@@ -902,8 +908,8 @@ func TestSweep_DoesNotHoldUpWhoSubscribes(t *testing.T) {
 				keep[i] = &weakbus.Scope{}
 				subscribe(bus, keep[i])
 			}
-			best := time.Hour // the machine may be busy
-			for range 5 {
+			best := time.Hour
+			for tries := 0; tries < 5 && best >= bound; tries++ { // the machine may be busy
 				runtime.GC()
 				var worst time.Duration
 				for end := time.Now().Add(200 * time.Millisecond); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
@@ -917,7 +923,7 @@ func TestSweep_DoesNotHoldUpWhoSubscribes(t *testing.T) {
 				best = min(best, worst)
 			}
 			t.Log("one took up to", best)
-			assert.Less(t, best, 20*time.Millisecond)
+			assert.Less(t, best, bound)
 			runtime.KeepAlive(keep)
 		})
 	}

@@ -578,8 +578,11 @@ func compareWithModel(t testing.TB, ops []op) {
 }
 
 func TestModel_RandomOperations(t *testing.T) {
-	rounds := 300
-	if testing.Short() {
+	rounds := 60
+	switch {
+	case full:
+		rounds = 300
+	case testing.Short():
 		rounds = 30
 	}
 	for seed := range rounds {

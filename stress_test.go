@@ -45,9 +45,9 @@ type passing struct {
 func (d *passing) hear(serial) { d.heard.Add(1) }
 
 func TestStress_CollectionsWithoutPause(t *testing.T) {
-	duration := 3 * time.Second
-	if testing.Short() {
-		duration = 300 * time.Millisecond
+	duration := 300 * time.Millisecond
+	if full {
+		duration = 3 * time.Second
 	}
 	bus := weakbus.New()
 	var wg, collector sync.WaitGroup

@@ -411,10 +411,7 @@ func TestState_String(t *testing.T) {
 
 //weakvet:ignore vanishing they are to be collected
 func TestTopic_ThatIsNeverPublishedStaysBounded(t *testing.T) { // [Prism #1505]
-	total := 200_000
-	if testing.Short() {
-		total = 20_000
-	}
+	const total = 50_000
 	for name, topic := range map[string]*weakbus.Topic[note]{
 		"of a bus": weakbus.TopicOf[note](weakbus.New()), "alone": new(weakbus.Topic[note]),
 	} {

@@ -1,7 +1,8 @@
 //go:build !weakbuscheck
 
-// Package docs checks the documentation: its snippets are Go that compiles, that vet and weakvet have
-// nothing to say about, and that prints what the page says; its links lead somewhere.
+// Package docs checks the documentation: its snippets are Go that compiles and prints what the page
+// says; its links lead somewhere. With WEAKBUS_TESTS=full, as in CI, vet and weakvet have nothing to say
+// about the snippets, and those that need a nested module compile too.
 //
 // A snippet is a block of Go in README.md or docs/*.md, or a block of code in doc.go. A page is read from
 // top to bottom:
@@ -13,7 +14,7 @@
 //   - A block with a test is run as one.
 //   - A block of text right after a program is its output. A fragment says what it prints as a Go example
 //     does, in a comment that begins with "Output:".
-//   - weakvet must report each line that ends in a comment that begins with "bad:", and no other.
+//   - With WEAKBUS_TESTS=full, weakvet must report each line that ends in a comment that begins with "bad:", and no other.
 //   - A block of doc.go that begins with "go " is a command.
 package docs
 
@@ -28,6 +29,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -280,7 +282,8 @@ func (s snippet) parts() (imports, decls, statements string) {
 	return imports, decls, statements
 }
 
-// file makes a file of a snippet, and adds its declarations to those of the page.
+// file makes a file of package name of a snippet, and adds its declarations to those of the page. The
+// function Main of a snippet that prints does so.
 func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string {
 	if complete.MatchString(s.code) {
 		source := fmt.Sprintf("//line %s:%d\n%s", s.page, s.line, s.code)
@@ -288,7 +291,7 @@ func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string 
 		f, err := parser.ParseFile(fset, "", source, parser.SkipObjectResolution)
 		require.NoError(t, err, "%v", s)
 		page.add(f, fset, source)
-		return source
+		return program.ReplaceAllString(complete.ReplaceAllString(source, "package "+name), "func Main() {")
 	}
 	imports, decls, statements := s.parts()
 	wrap := func(more, params, use, tail string) string {
@@ -315,12 +318,12 @@ func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string 
 		}
 	}
 	tail := ""
-	if name == "main" {
+	if _, prints := s.prints(); prints {
 		require.Empty(t, params, "%v prints, and needs variables that it does not make", s)
-		tail = "func main() { snippet() }\n"
+		tail = "func Main() { snippet() }\n"
 	}
 	use := unused(f)
-	all, _ := parse(wrap(context, strings.Join(params, ", "), use, tail))
+	whole, _ := parse(wrap(context, strings.Join(params, ", "), use, tail))
 	if foreign { // its functions use what later fragments may not have
 		f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
 			fn, ok := d.(*ast.FuncDecl)
@@ -329,7 +332,7 @@ func (s snippet) file(t *testing.T, p prelude, page *decls, name string) string 
 	}
 	page.add(f, fset, wrap("", "", "", ""))
 	var more []string
-	for _, id := range all.Unresolved {
+	for _, id := range whole.Unresolved {
 		if path, ok := known[id.Name]; ok && !slices.Contains(more, path) {
 			more = append(more, path)
 		}
@@ -363,10 +366,12 @@ func unused(f *ast.File) (use string) {
 }
 
 var (
-	test     = regexp.MustCompile(`(?m)^func Test\w+\(t \*testing`)
-	complete = regexp.MustCompile(`(?m)^package \w+$`)
-	output   = regexp.MustCompile(`(?s)\n\s*// Output:(.*)$`)
-	report   = regexp.MustCompile(`^(/\S+):(\d+)(?::\d+)?: (.*)$`)
+	test       = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing`)
+	complete   = regexp.MustCompile(`(?m)^package \w+$`)
+	program    = regexp.MustCompile(`(?m)^func main\(\) {$`)
+	notInNames = regexp.MustCompile(`\W`)
+	output     = regexp.MustCompile(`(?s)\n\s*// Output:(.*)$`)
+	report     = regexp.MustCompile(`^(/\S+):(\d+)(?::\d+)?: (.*)$`)
 )
 
 // prints returns what a snippet says that it prints.
@@ -380,43 +385,36 @@ func (s snippet) prints() (want string, ok bool) {
 	return strings.TrimSpace(s.want), s.want != ""
 }
 
-// Every snippet compiles, has nothing that vet or weakvet reports, and prints what its page says.
+// full is set to check what takes minutes from an empty build cache too: CI sets it.
+var full = os.Getenv("WEAKBUS_TESTS") == "full"
+
+// Every snippet is formatted and parses. Those that need no module but the root one compile, and print
+// what their page says.
 func TestSnippets(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds weakvet, and compiles all snippets")
+		t.Skip("compiles snippets")
 	}
-	modules := map[string]string{} // by the one that they have the requirements of
-	run := map[string]snippet{}    // by directory
-	for _, page := range pages(t) {
-		p, d := readPrelude(t, page), decls{text: map[string]string{}}
-		for i, s := range snippets(t, page) {
-			formatted(t, s)
-			_, prints := s.prints()
-			name := fmt.Sprintf("s%03d", i)
-			from := s.from()
-			if modules[from] == "" {
-				modules[from] = module(t, from)
-			}
-			dir := filepath.Join(modules[from], strings.TrimSuffix(filepath.Base(page), filepath.Ext(page)), name)
-			if prints {
-				run[dir] = s
-				name = "main"
-			}
-			file := "snippet.go"
-			if test.MatchString(s.code) {
-				file = "snippet_test.go"
-			}
-			write(t, filepath.Join(dir, file), s.file(t, p, &d, name))
-		}
-	}
-	require.NotEmpty(t, run)
+	m := writeSnippets(t)["."]
+	require.NotEmpty(t, m.runs)
+	write(t, filepath.Join(m.dir, "run_test.go"), m.tests())
+	// All that runs is in one test binary. To optimise it takes longer than to run it.
+	said := goCommand(m.dir, "test", "-vet=off", "-gcflags=-N -l", "./...")
+	said = regexp.MustCompile(`(?m)^\?.*\[no test files\]\n`).ReplaceAllString(said, "")
+	require.Regexp(t, `^ok\s+snippets\s\S+\n$`, said)
+}
 
+// Neither vet nor weakvet has anything to say about a snippet, of whatever module, but what its page says.
+func TestSnippets_UnderVetAndWeakvet(t *testing.T) {
+	if !full {
+		t.Skip("without WEAKBUS_TESTS=full: builds weakvet, and what the nested modules import")
+	}
+	modules := writeSnippets(t)
 	weakvet := filepath.Join(t.TempDir(), "weakvet")
 	require.Empty(t, goCommand(filepath.Join(root, "weakvet"), "build", "-o", weakvet, "."))
 	found := map[string]string{}
-	for _, dir := range modules {
-		require.Empty(t, reports(t, goCommand(dir, "vet", "./...")), "go vet")
-		maps.Copy(found, reports(t, goCommand(dir, "vet", "-vettool="+weakvet, "./...")))
+	for _, m := range modules {
+		require.Empty(t, reports(t, goCommand(m.dir, "vet", "./...")), "go vet")
+		maps.Copy(found, reports(t, goCommand(m.dir, "vet", "-vettool="+weakvet, "./...")))
 	}
 	for at, what := range found {
 		require.Contains(t, lineOf(t, at), bad, "%s: %s", at, what)
@@ -424,13 +422,57 @@ func TestSnippets(t *testing.T) {
 	for at := range markedBad(t) {
 		require.Contains(t, found, at, "weakvet does not report a line that is marked as bad")
 	}
-	for line := range strings.Lines(goCommand(modules["."], "test", "./...")) {
-		require.NotContains(t, line, "FAIL", "a test of a page")
+}
+
+// snippetModule is a module of snippets, each a package of its own.
+type snippetModule struct {
+	dir  string
+	runs []run
+}
+
+// run is a snippet that says what it prints, or is a test.
+type run struct {
+	snippet
+	path string // of its package
+}
+
+// writeSnippets writes all snippets, and returns their modules by the one that each has the requirements of.
+func writeSnippets(t *testing.T) map[string]*snippetModule {
+	modules := map[string]*snippetModule{}
+	for _, page := range pages(t) {
+		p, d := readPrelude(t, page), decls{text: map[string]string{}}
+		for i, s := range snippets(t, page) {
+			formatted(t, s)
+			m := modules[s.from()]
+			if m == nil {
+				m = &snippetModule{dir: module(t, s.from())}
+				modules[s.from()] = m
+			}
+			name := fmt.Sprintf("s%03d", i)
+			at := path.Join(strings.TrimSuffix(filepath.Base(page), filepath.Ext(page)), name)
+			write(t, filepath.Join(m.dir, at, "snippet.go"), s.file(t, p, &d, name))
+			if _, prints := s.prints(); prints || test.MatchString(s.code) {
+				m.runs = append(m.runs, run{s, "snippets/" + at})
+			}
+		}
 	}
-	for dir, s := range run {
-		want, _ := s.prints()
-		require.Equal(t, want, strings.TrimSpace(goCommand(dir, "run", ".")), "%v", s)
+	return modules
+}
+
+// tests returns a file of tests that runs what there is to run: what prints as an example, a test as a test.
+func (m *snippetModule) tests() string {
+	var imports, funcs strings.Builder
+	for _, r := range m.runs {
+		name := notInNames.ReplaceAllString(r.String(), "_")
+		fmt.Fprintf(&imports, "import %s %q\n", name, r.path)
+		if want, prints := r.prints(); prints {
+			fmt.Fprintf(&funcs, "func Example_of%s() {\n%[1]s.Main()\n// Output:\n// %s\n}\n", name, strings.ReplaceAll(want, "\n", "\n// "))
+		}
+		for _, found := range test.FindAllStringSubmatch(r.code, -1) {
+			fmt.Fprintf(&funcs, "func %s_of%s(t *testing.T) { %[2]s.%[1]s(t) }\n", found[1], name)
+		}
 	}
+	return "package snippets\n\nimport \"testing\"\n" + imports.String() + funcs.String()
 }
 
 const bad = "// bad:"

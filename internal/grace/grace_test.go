@@ -3,6 +3,7 @@ package grace
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -171,9 +172,9 @@ func TestDomain_AgreesWithAModel(t *testing.T) {
 // TestDomain_UnderStress takes away a value that calls use, and gives it up when all calls are over
 // that can have found it.
 func TestDomain_UnderStress(t *testing.T) {
-	duration := time.Second
-	if testing.Short() {
-		duration = 100 * time.Millisecond
+	duration := 100 * time.Millisecond
+	if os.Getenv("WEAKBUS_TESTS") == "full" {
+		duration = time.Second
 	}
 	type value struct{ freed atomic.Bool }
 	var d Domain
