@@ -35,6 +35,7 @@ type Snapshot struct {
 	debt     atomic.Int64
 	uses     atomic.Int32 // publishes that found it; not counted on when paid is set
 	paid     atomic.Bool
+	heard    atomic.Bool // all have heard an event, which observers want to know
 }
 
 // Segment is a run of subscribers that is delivered to in one go: a chunk, or what a snapshot has

@@ -21,7 +21,8 @@ type Watch struct {
 	segment Segment         // the one under way
 	from    int             // where the loop under way began
 	at      int             // the delivery under way, for reports
-	quick   bool            // there is nothing to look at between two deliveries: only panics matter
+	calm    bool            // there is nothing to look at between two deliveries, but perhaps who has heard
+	quick   bool            // nor that, in this segment: only panics matter
 	calling bool            // a handler, or its filter
 	traced  context.Context // of the handler under way, from the observers
 	running *running        // nil where nobody observes
@@ -35,7 +36,7 @@ var watches = sync.Pool{New: func() any { return new(Watch) }}
 func (t *Topic) watch(o *Outcome, l *List, stop Stopper, h *Hand) {
 	w := watches.Get().(*Watch)
 	w.Outcome, w.topic, w.stop, w.observers = *o, t, stop, t.Bus.observers()
-	w.quick = o.Ctx == nil && stop == nil && w.observers == nil
+	w.calm = o.Ctx == nil && stop == nil && (w.observers == nil || !w.observers.handlers && !w.observers.running)
 	if w.observers.watching() {
 		w.running = t.Bus.tracer.calls.begin(t)
 		defer t.Bus.tracer.calls.end(w.running)
@@ -48,6 +49,9 @@ func (t *Topic) watch(o *Outcome, l *List, stop Stopper, h *Hand) {
 	}()
 	w.list, w.snapshot = t.strong(l)
 	for !w.deliver(h) { // once more for each recovered panic
+	}
+	if s := w.snapshot; s != nil && w.observers != nil && w.Ran-o.Ran == w.list.N {
+		s.heard.Store(true)
 	}
 	t.done(w.list, w.snapshot)
 	if stop != nil && stop.Stopped() {
@@ -66,6 +70,7 @@ func (w *Watch) deliver(h *Hand) (done bool) {
 	}
 	for !w.over && w.next() {
 		n, clean := w.segment.N, w.clean()
+		w.quick = w.calm && (w.observers == nil || w.snapshot != nil && !w.tail && w.snapshot.heard.Load())
 		if w.segment.Run == nil {
 			w.topic.row(&w.Outcome, w, &w.segment, w.i, n, h)
 		} else {
@@ -87,6 +92,7 @@ func (w *Watch) run(clean uint64, from, to int, h *Hand) int {
 	n := h.Run(w.segment.Run, w.segment.Chunk, w, clean, from, to)
 	if !w.quick {
 		w.end()
+		w.running.at(nil)
 		return n
 	}
 	w.calling = false
@@ -172,7 +178,7 @@ func (w *Watch) end() {
 		return
 	}
 	w.calling = false
-	if w.observers != nil {
+	if w.observers != nil && w.observers.handlers {
 		w.running.at(nil)
 		w.topic.handleEnd(w.observers, w.traced, w.segment.entry(w.at), nil)
 		w.traced = nil
