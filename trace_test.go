@@ -375,3 +375,49 @@ func TestStats_ADropCountsWithTheTopicOfTheEventThatWasDropped(t *testing.T) {
 	require.NoError(t, bus.Close())
 	runtime.KeepAlive(d)
 }
+
+// A topic with a logger and nobody who observes it stops to look who has heard an event, once all have.
+func TestLogger_KnowsWhoHasHeardAnEvent(t *testing.T) {
+	bus := weakbus.New(weakbus.WithLogger(slog.New(slog.DiscardHandler)))
+	var subs []*weakbus.Subscription
+	add := func(n int) {
+		for range n {
+			label := weakbus.Label(fmt.Sprint(len(subs)))
+			subs = append(subs, weakbus.SubscribeFunc(bus, bus.Scope(), func(note) {}, label))
+		}
+	}
+	unheard := func() (labels []string) {
+		for _, topic := range bus.Stats().Topics {
+			for _, s := range topic.Subscriptions {
+				if !s.Heard {
+					labels = append(labels, s.Label)
+				}
+			}
+		}
+		return labels
+	}
+	publish := func(times int) {
+		for range times {
+			weakbus.Publish(bus, note{1})
+		}
+	}
+	add(10)
+	subs[3].Pause()
+	assert.Len(t, unheard(), 10)
+	publish(8)
+	assert.Equal(t, []string{"3"}, unheard())
+	subs[3].Resume()
+	publish(1)
+	assert.Empty(t, unheard())
+	publish(8)
+	add(2) // behind what the snapshot covers
+	assert.Equal(t, []string{"10", "11"}, unheard())
+	publish(1)
+	assert.Empty(t, unheard())
+	subs[4].Pause()
+	add(1)
+	publish(8) // through a snapshot of all
+	subs[4].Resume()
+	publish(2)
+	assert.Empty(t, unheard())
+}
