@@ -31,7 +31,7 @@ func TopicOf[E any](b *Bus) *Topic[E] {
 			return (*Topic[E])(f)
 		}
 	}
-	return (*Topic[E])(b.core.FindOrAdd(typeOf[E](), false).(*face[E]))
+	return (*Topic[E])(b.core.FindOrAdd(typeOf[E]()).(*face[E]))
 }
 
 // Publish calls the handler of each live subscription with event, on this goroutine, and

@@ -301,12 +301,15 @@ func publishTo[E any](b *core.Bus, event E) int {
 			return n
 		}
 	}
-	f, _ := b.Find(reflect.TypeFor[E]()).(*face[E])
-	if f == nil {
-		if f, _ = b.FindOrAdd(typeOf[E](), true).(*face[E]); f == nil {
-			n, _ := b.PublishAnyReported(event)
-			return n
-		}
+	typ := reflect.TypeFor[E]()
+	f, _ := b.Find(typ).(*face[E])
+	switch {
+	case f != nil:
+	case typ.Kind() == reflect.Interface:
+		n, _ := b.PublishAnyReported(event)
+		return n
+	default:
+		f = b.FindOrAdd(typeOf[E]()).(*face[E])
 	}
 	n, _ := publish(&f.core, nil, event)
 	return n
@@ -370,8 +373,12 @@ func typeOf[E any]() *core.Type {
 	}
 	return core.TypeOf(event, func(do core.TypeOp, x any, j *core.Job) any {
 		switch do {
-		case core.Deliver:
-			erase(x.(E), j)
+		case core.Deliver, core.DeliverPlain:
+			if event := x.(E); do == core.Deliver {
+				erase(event, j)
+			} else {
+				j.Ran, _ = publish(j.Topic, j.List, event)
+			}
 		case core.NewStore:
 			return new(store[E])
 		case core.NewTopic:
@@ -468,7 +475,7 @@ func topicOf[E any](function string, src any) *core.Topic {
 			return &f.core
 		}
 	}
-	return &b.FindOrAdd(typeOf[E](), false).(*face[E]).core
+	return &b.FindOrAdd(typeOf[E]()).(*face[E]).core
 }
 
 // subscribe subscribes a handler that takes a receiver and an event.

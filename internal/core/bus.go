@@ -87,10 +87,8 @@ func (b *Bus) all(do func(*Topic)) {
 }
 
 // FindOrAdd returns the typed topic of an event type, which it makes if there is none.
-//
-// With dynamic it makes none of an interface type: then the result is nil.
-func (b *Bus) FindOrAdd(typ *Type, dynamic bool) any {
-	if face := b.Find(typ.Event); face != nil || dynamic && typ.Event.Kind() == reflect.Interface {
+func (b *Bus) FindOrAdd(typ *Type) any {
+	if face := b.Find(typ.Event); face != nil {
 		return face
 	}
 

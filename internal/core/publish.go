@@ -305,6 +305,14 @@ func (o *Outcome) run(legs []boxedLeg) {
 // copied back also when a handler panics.
 func (o *Outcome) runBoxed(leg *boxedLeg) {
 	j := jobs.Get().(*Job)
+	if !o.Strict && o.Ctx == nil && o.leg.Topic == nil && leg.plain() {
+		j.Topic, j.List = leg.Topic, leg.List
+		leg.Topic.typ.do(DeliverPlain, leg.event, j)
+		o.Ran += j.Ran
+		*j = Job{}
+		jobs.Put(j)
+		return
+	}
 	j.Outcome, j.Topic, j.List = *o, leg.Topic, leg.List
 	defer func() {
 		*o = j.Outcome
@@ -312,6 +320,12 @@ func (o *Outcome) runBoxed(leg *boxedLeg) {
 		jobs.Put(j)
 	}()
 	leg.Topic.typ.deliver(j, leg.event)
+}
+
+// plain reports whether typed loops will do for the leg: there is nothing to look at between two calls, or
+// they find out what there is.
+func (l *boxedLeg) plain() bool {
+	return l.List == nil || !l.Topic.Bus.guarded() && (!l.Topic.typ.stoppable || stopperOf(l.event) == nil)
 }
 
 // jobs keeps those that are not in use, for functions that are called dynamically: what is handed to one is

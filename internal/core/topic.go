@@ -23,13 +23,14 @@ type Type struct {
 type TypeOp uint8
 
 const (
-	Deliver     TypeOp = iota // has j done with x, a boxed event
-	NewStore                  // returns a Store
-	NewTopic                  // returns a typed topic, and in j the Topic in it
-	NewBranch                 // returns a *Branch
-	NewPlace                  // returns a place for one event, which Hand's Put knows
-	ForgetPlace               // empties the place x
-	Copy                      // returns the event in the place x as a Parcel, or nil if it is empty
+	Deliver      TypeOp = iota // has j done with x, a boxed event
+	DeliverPlain               // the same, where j is a publish that has nothing to look at between two calls
+	NewStore                   // returns a Store
+	NewTopic                   // returns a typed topic, and in j the Topic in it
+	NewBranch                  // returns a *Branch
+	NewPlace                   // returns a place for one event, which Hand's Put knows
+	ForgetPlace                // empties the place x
+	Copy                       // returns the event in the place x as a Parcel, or nil if it is empty
 )
 
 // types has the Type of each event type that has a topic. They are few, and stay.
