@@ -1,7 +1,6 @@
 package core
 
 import (
-	"maps"
 	"slices"
 	"sync"
 	"weak"
@@ -15,7 +14,7 @@ import (
 type Scope struct {
 	mu     sync.Mutex
 	items  []scoped // in the order of subscribing
-	limit  int      // the length at which items is next pruned
+	limit  int32    // the length at which items is next pruned
 	closed bool
 	paused bool
 	past   []pastCall // where subscriptions were that ended; see CloseWait
@@ -124,9 +123,9 @@ func (s *Scope) add(e *Entry, held any, bus *Bus) bool {
 	if s.paused {
 		e.pause(pausedByScope)
 	}
-	if len(s.items) >= s.limit {
+	if len(s.items) >= int(s.limit) {
 		s.prune()
-		s.limit = max(4, 2*len(s.items))
+		s.limit = int32(max(4, 2*len(s.items)))
 	}
 	s.items = append(s.items, scoped{e, held})
 	t := &strays
@@ -141,44 +140,55 @@ func (s *Scope) add(e *Entry, held any, bus *Bus) bool {
 
 // tieSet is the ties that know of a scope. There is mostly one; there may be thousands.
 type tieSet struct {
-	few  []*ties
-	many map[*ties]struct{} // instead, where they are many
-	most int                // the size at which many is next made anew: a map does not shrink
+	one  *ties
+	more *moreTies // nil where there are no others
 }
 
-// fewTies is where a map begins to be worth its memory.
-const fewTies = 8
+type moreTies struct {
+	set  map[*ties]struct{}
+	most int // the size at which the set is next made anew: a map does not shrink
+}
+
+// minTies is the size up to which a set is not made anew.
+const minTies = 16
 
 // add reports whether t was not in the set.
 func (s *tieSet) add(t *ties) bool {
-	if s.many == nil && len(s.few) < fewTies {
-		if slices.Contains(s.few, t) {
-			return false
-		}
-		s.few = append(s.few, t)
+	switch {
+	case s.one == t:
+		return false
+	case s.one == nil && s.more == nil:
+		s.one = t
 		return true
+	case s.more == nil:
+		s.more = &moreTies{make(map[*ties]struct{}), minTies}
 	}
-	if _, known := s.many[t]; known || slices.Contains(s.few, t) {
+	m := s.more
+	if _, known := m.set[t]; known {
 		return false
 	}
-	if len(s.many) >= s.most {
-		all := slices.AppendSeq(s.few, maps.Keys(s.many))
-		s.few, s.many = nil, make(map[*ties]struct{})
-		for _, t := range all {
+	if len(m.set) >= m.most {
+		all := m.set
+		m.set = make(map[*ties]struct{})
+		for t := range all {
 			if !t.over() {
-				s.many[t] = struct{}{}
+				m.set[t] = struct{}{}
 			}
 		}
-		s.most = max(2*fewTies, 2*len(s.many))
+		m.most = max(minTies, 2*len(m.set))
 	}
-	s.many[t] = struct{}{}
+	m.set[t] = struct{}{}
 	return true
 }
 
 func (s *tieSet) remove(t *ties) {
-	s.few = slices.DeleteFunc(s.few, func(x *ties) bool { return x == t })
-	if delete(s.many, t); len(s.many) == 0 {
-		s.many, s.most = nil, 0
+	if s.one == t {
+		s.one = nil
+	}
+	if m := s.more; m != nil {
+		if delete(m.set, t); len(m.set) == 0 {
+			s.more = nil
+		}
 	}
 }
 
@@ -199,7 +209,7 @@ func (s *Scope) prune() {
 	if cap(kept) > 4*len(kept)+4 {
 		s.items = slices.Clone(kept)
 	}
-	s.limit = min(s.limit, max(4, 4*len(kept)))
+	s.limit = min(s.limit, int32(max(4, 4*len(kept))))
 }
 
 // needed reports whether the entry may still be called: unlike State it calls no method of a context,

@@ -17,13 +17,13 @@ import (
 // whatever was stored before.
 type Domain struct {
 	era     atomic.Uint64
-	calls   [2]atomic.Int64
+	calls   [2]atomic.Int32
 	stripes atomic.Pointer[stripes] // nil until two calls met on one counter
 	mu      sync.Mutex              // serialises advances and moments
 }
 
 // Call is a call in progress. Leave ends it, once.
-type Call struct{ n *atomic.Int64 }
+type Call struct{ n *atomic.Int32 }
 
 // Leave tells that the call is over.
 func (c Call) Leave() { c.n.Add(-1) }
@@ -31,8 +31,8 @@ func (c Call) Leave() { c.n.Add(-1) }
 // stripes are the counters of a domain on which calls of several processors meet. Each has a
 // cache line of its own, and its neighbour, which the processor fetches with it.
 type stripes [stripeCount]struct {
-	calls [2]atomic.Int64
-	_     [112]byte
+	calls [2]atomic.Int32
+	_     [120]byte
 }
 
 const stripeCount = 16
