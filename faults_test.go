@@ -595,6 +595,60 @@ func TestOnPanic_IsNotToldOfTheEventsOwnPanic(t *testing.T) {
 	}
 }
 
+func TestOnPanic_IsNotToldOfAHooksPanic(t *testing.T) {
+	for name, opts := range map[string][]weakbus.SubscribeOption{
+		"plain":    nil,
+		"a filter": {weakbus.Filter(func(note) bool { return true })},
+	} {
+		for _, where := range []string{"start", "end"} {
+			t.Run(name+", "+where, func(t *testing.T) {
+				told, bad := 0, ""
+				bus := weakbus.New(weakbus.OnPanic(func(*weakbus.PanicError) { told++ }), weakbus.WithTrace(&weakbus.Trace{
+					HandleStart: func(ctx context.Context, _ weakbus.SubscriptionInfo) context.Context {
+						if bad == "start" {
+							panic("of the hook")
+						}
+						return ctx
+					},
+					HandleEnd: func(context.Context, weakbus.SubscriptionInfo, error) {
+						if bad == "end" {
+							panic("of the hook")
+						}
+					},
+				}))
+				keep := [3]node{}
+				for i := range keep {
+					weakbus.Subscribe(bus, &keep[i], func(*node, note) {
+						if bad == "" {
+							panic("of the handler")
+						}
+					}, opts...)
+				}
+				for round := range 5 { // cold and warm
+					bad = where
+					assert.PanicsWithValue(t, "of the hook", func() { weakbus.Publish(bus, note{1}) })
+					assert.Equal(t, 3*round, told)
+					bad = ""
+					weakbus.Publish(bus, note{1})
+					assert.Equal(t, 3*round+3, told)
+				}
+				runtime.KeepAlive(&keep)
+			})
+		}
+	}
+}
+
+// A panic over the type of an event comes in the middle of a publish that is counted already.
+func TestCloseWait_AfterAPublishOfATypeThatCannotBePublished(t *testing.T) {
+	bus := weakbus.New()
+	var scope weakbus.Scope
+	weakbus.SubscribeFunc(weakbus.TopicOf[any](bus).At("k"), &scope, func(any) {})
+	assert.Panics(t, func() { weakbus.TopicOf[any](bus).At("k").Publish(stopsByValue{}) })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	assert.NoError(t, scope.CloseWait(ctx))
+}
+
 // TestEnd_ThatComesSecondHoldsToo: whoever ends a subscription that another goroutine is just ending relies
 // on it as much.
 func TestEnd_ThatComesSecondHoldsToo(t *testing.T) {

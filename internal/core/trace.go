@@ -595,7 +595,16 @@ func (t *Topic) handleEnd(set *observers, ctx context.Context, e *Entry, err err
 
 // performObserved calls a guarded handler where somebody observes the bus.
 func (g *Guard) performObserved(set *observers, t *Topic, e *Entry, recv any, ctx context.Context, h *Hand) (err error) {
+	inHook := true
+	defer func() {
+		if inHook {
+			if value := recover(); value != nil {
+				panic(hookPanic{value})
+			}
+		}
+	}()
 	ctx = t.handleStart(set, ctx, e)
+	inHook = false
 	var c *running
 	if set.watching() {
 		c = t.Bus.tracer.calls.begin(t)
@@ -610,7 +619,9 @@ func (g *Guard) performObserved(set *observers, t *Topic, e *Entry, recv any, ct
 		if !returned { // told here, for what recovers the panic does not know the context
 			failure = errPanicked
 		}
+		inHook = true
 		t.handleEnd(set, ctx, e, failure)
+		inHook = false
 	}()
 	if err := h.call(g.handle, recv, contextOr(ctx)); err != nil {
 		failure = t.failure(err, e, h)
@@ -618,6 +629,9 @@ func (g *Guard) performObserved(set *observers, t *Topic, e *Entry, recv any, ct
 	returned = true
 	return failure
 }
+
+// hookPanic is a panic of an observer's hook, on its way through where panics of handlers are recovered.
+type hookPanic struct{ value any }
 
 // errPanicked is what observers are told of a handler that did not return.
 var errPanicked = errors.New("weakbus: handler panicked, or ended its goroutine")
@@ -630,7 +644,15 @@ func (t *Topic) failure(err error, e *Entry, h *Hand) error {
 // recovered reports a panic of a handler that no publish called. It is to be deferred.
 func (t *Topic) recovered(e *Entry, h *Hand) {
 	if value := recover(); value != nil {
+		notOfHook(value)
 		t.report(t.panicOf(value, e, h.box()))
+	}
+}
+
+// notOfHook goes on with a panic that is an observer's, not the handler's.
+func notOfHook(value any) {
+	if p, ok := value.(hookPanic); ok {
+		panic(p.value)
 	}
 }
 

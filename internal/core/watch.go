@@ -198,6 +198,7 @@ func (w *Watch) recovered(h *Hand) {
 		w.stopped(e, errPanicked)
 		return
 	}
+	notOfHook(value)
 	switch {
 	case w.segment.Run == nil:
 		w.Ran++
