@@ -165,9 +165,10 @@ func (t *ties) pruneExpiries() {
 	t.mu.Lock()
 	t.expiries = lists.Rejoin(kept, t.expiries)
 	t.mu.Unlock()
-	for _, y := range over { // each apart: one context may block, and the strays are everybody's
-		sweep.Call(y.close)
-	}
+	sweep.Each(len(over), func(i int) { // each apart: one context may block, and the strays are everybody's
+		over[i].close()
+		over[i] = nil
+	})
 }
 
 // busSweep is the sweep of a bus. It must not keep the bus alive.
