@@ -142,37 +142,62 @@ var (
 	besideSizes  = []int{0, 1_000, 100_000, 1_000_000}
 )
 
-// all measures everything but the collector.
-func (r *runner) all() results {
-	out := results{}
+// trial is a case that the runner measures.
+type trial struct {
+	name   string
+	peers  []peers.Peer
+	rounds int
+	// seconds is about what a round of all peers took on two cores. Where that is wrong by the same factor for
+	// all, no estimate is.
+	seconds float64
+	measure func(peers.Peer) (float64, error)
+}
+
+// all returns every case but that of the collector.
+func (r *runner) all() []trial {
+	var all []trial
 	ps := peers.All()
 	for _, n := range r.upTo(publishSizes) {
-		r.compare(out, caseName("publish", n), ps, r.roundsFor(n), func(p peers.Peer) (float64, error) {
+		all = append(all, trial{caseName("publish", n), ps, r.roundsFor(n), publishSeconds(n), func(p peers.Peer) (float64, error) {
 			return r.sized(n).publish(p, n, oneType)
-		})
+		}})
 	}
 	for _, n := range r.upTo(mixSizes) {
-		r.compare(out, caseName("mix", n), ps, r.roundsFor(n), func(p peers.Peer) (float64, error) {
+		all = append(all, trial{caseName("mix", n), ps, r.roundsFor(n), publishSeconds(n), func(p peers.Peer) (float64, error) {
 			return r.sized(n).publish(p, n, manyTypes())
-		})
+		}})
 	}
-	r.compare(out, "nobody", ps, r.rounds, r.nobody)
+	all = append(all, trial{"nobody", ps, r.rounds, 1, r.nobody})
 	for _, n := range goroutineCounts() {
-		r.compare(out, caseName("parallel", n), ps, r.rounds, func(p peers.Peer) (float64, error) {
+		all = append(all, trial{caseName("parallel", n), ps, r.rounds, 0.5, func(p peers.Peer) (float64, error) {
 			return r.parallel(p, n)
-		})
+		}})
 	}
 	for _, n := range r.upTo(besideSizes) {
-		r.compare(out, caseName("beside", n), ps, r.roundsFor(n), func(p peers.Peer) (float64, error) {
+		all = append(all, trial{caseName("beside", n), ps, r.roundsFor(n), besideSeconds(n), func(p peers.Peer) (float64, error) {
 			return r.come(p, n)
-		})
+		}})
 	}
 	for _, d := range deliveries {
-		r.compare(out, d.name, peers.Deferred(), r.rounds, func(p peers.Peer) (float64, error) {
+		all = append(all, trial{d.name, peers.Deferred(), r.rounds, 1, func(p peers.Peer) (float64, error) {
 			return r.deliver(p, d.receivers, d.burst, oneType)
-		})
+		}})
 	}
-	return out
+	return all
+}
+
+func publishSeconds(n int) float64 {
+	if n < 100_000 {
+		return 1
+	}
+	return 3
+}
+
+func besideSeconds(n int) float64 {
+	if n < million {
+		return 1
+	}
+	return 10
 }
 
 // deliveries are the cases of delivery elsewhere.

@@ -39,17 +39,14 @@ type weight struct {
 	Subscribe float64
 }
 
-// weights measures what a million subscriptions cost, each time in a process of its own: the
-// runtime keeps for reuse the records of weak pointers that are gone, so that a second measurement
-// in one process would find less memory taken than the first.
-func (r *runner) weights(ctx context.Context, out results) {
+// weights returns the case of what a million subscriptions cost, if the runner has one that large. Each is
+// measured in a process of its own: the runtime keeps for reuse the records of weak pointers that are gone,
+// so that a second measurement in one process would find less memory taken than the first.
+func (r *runner) weights(ctx context.Context, out results) []trial {
 	if r.largest < million {
-		return
+		return nil
 	}
-	for _, name := range []string{coldBytes, warmBytes, objectsGC, crowdGC} {
-		out[name] = map[string]cell{}
-	}
-	r.compare(out, millionCase, peers.All(), r.roundsFor(million), func(p peers.Peer) (float64, error) {
+	return []trial{{millionCase, peers.All(), r.roundsFor(million), 20, func(p peers.Peer) (float64, error) {
 		if p.Goroutines {
 			return 0, tooMany
 		}
@@ -58,10 +55,13 @@ func (r *runner) weights(ctx context.Context, out results) {
 			return 0, err
 		}
 		for name, v := range map[string]float64{coldBytes: w.Cold, warmBytes: w.Warm, objectsGC: w.Objects, crowdGC: w.Crowd} {
+			if out[name] == nil {
+				out[name] = map[string]cell{}
+			}
 			out[name][p.Name] = cell{series: append(out[name][p.Name].series, v)}
 		}
 		return w.Subscribe, nil
-	})
+	}}}
 }
 
 // weighCommand is the first argument of the process that weighs; the second is the peer.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/weakbus/weakbus/benchmarks/internal/checks"
 	"github.com/weakbus/weakbus/benchmarks/internal/peers"
+	"github.com/weakbus/weakbus/benchmarks/internal/progress"
 )
 
 const (
@@ -28,19 +28,28 @@ const (
 	deadline = 10 * time.Second
 )
 
-// correctness asks each library each question, in a process of its own.
-func correctness(ctx context.Context, only *regexp.Regexp, progress io.Writer) (*table, error) {
+// correctnessSteps returns what progress counts of the questions. A library takes about five seconds on two
+// cores, most of which is waiting for deadlocks, so the same wherever it runs.
+func correctnessSteps(only *regexp.Regexp) []progress.Step {
+	steps := []progress.Step{{Name: "building the probe with the race detector"}}
+	for _, p := range choose(peers.Checked(), only) {
+		steps = append(steps, progress.Step{Kind: "library", Name: "correctness of " + p.Name, Seconds: 5})
+	}
+	return steps
+}
+
+// correctness asks each library each question, in a process of its own. It takes the steps of
+// correctnessSteps.
+func correctness(ctx context.Context, only *regexp.Regexp, told *progress.Progress) (*table, error) {
 	dir, err := os.MkdirTemp("", "benchmarks")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	probe := filepath.Join(dir, "probe")
-	fmt.Fprintln(progress, "correctness: building the probe with the race detector")
-	build := exec.CommandContext(ctx, "go", "build", "-race", "-o", probe, "./probe")
-	build.Stderr = progress
-	if err := build.Run(); err != nil {
-		return nil, fmt.Errorf("go build -race ./probe, to be run in the module's directory: %w", err)
+	told.Next()
+	if text, err := exec.CommandContext(ctx, "go", "build", "-race", "-o", probe, "./probe").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build -race ./probe, to be run in the module's directory: %w\n%s", err, text)
 	}
 	t := &table{title: "What happens when a handler ...", columns: []string{"library"}, text: correctnessText}
 	for _, c := range checks.All() {
@@ -48,7 +57,7 @@ func correctness(ctx context.Context, only *regexp.Regexp, progress io.Writer) (
 		t.notes = append(t.notes, fmt.Sprintf("* *%s*: %s", c.Title, c.Legend))
 	}
 	t.notes = append(t.notes, hazards)
-	t.rows, err = askAll(ctx, probe, only, progress)
+	t.rows, err = askAll(ctx, probe, only, told)
 	return t, err
 }
 
@@ -59,19 +68,18 @@ const (
 )
 
 // askAll asks twice as many questions at once as there are cores: most of the time a probe waits.
-func askAll(ctx context.Context, probe string, only *regexp.Regexp, progress io.Writer) ([][]string, error) {
+func askAll(ctx context.Context, probe string, only *regexp.Regexp, told *progress.Progress) ([][]string, error) {
 	var rows [][]string
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
 	slots := make(chan struct{}, 2*runtime.GOMAXPROCS(0))
-	for _, p := range peers.Checked() {
-		if !only.MatchString(p.Name) {
-			continue
-		}
+	for _, p := range choose(peers.Checked(), only) {
+		told.Next()
 		row := append([]string{rowName(p)}, make([]string, len(checks.All()))...)
 		rows = append(rows, row)
 		for i, c := range checks.All() {
+			told.Part(max(0, i-len(slots)), len(checks.All())) // those under way are not done
 			slots <- struct{}{}
 			wg.Go(func() {
 				defer func() { <-slots }()
@@ -81,7 +89,6 @@ func askAll(ctx context.Context, probe string, only *regexp.Regexp, progress io.
 				row[i+1], failed = answer, errors.Join(failed, err)
 			})
 		}
-		fmt.Fprintf(progress, "correctness of %s\n", p.Name)
 	}
 	wg.Wait()
 	return rows, failed

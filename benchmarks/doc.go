@@ -3,7 +3,7 @@
 //
 //	go run . -out results
 //
-// makes all tables and the chart, in about five minutes on two cores; the probe for the second
+// makes all tables and the chart, in about seven minutes on two cores; the probe for the second
 // kind of question is built with the race detector, which needs a C compiler. Flags:
 //
 //	-quick         small crowds and short rounds, to see that everything runs; no correctness
@@ -12,6 +12,10 @@
 //	-rounds N      how often each library is measured in a case
 //	-out DIR       where to write results.md, correctness.md and chart.svg
 //	-redraw        measure nothing; draw chart.svg from the results.md in the directory of -out
+//
+// On stderr it says which case of how many is measured, which library of how many is asked, and about how
+// much time is left, judged by what was done so far: in one line that is rewritten on a terminal, else in a line for each. It does so
+// between measurements, never during one.
 //
 // # How it measures
 //

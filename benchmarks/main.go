@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weakbus/weakbus/benchmarks/internal/peers"
+	"github.com/weakbus/weakbus/benchmarks/internal/progress"
 )
 
 func main() {
@@ -66,8 +67,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 }
 
 // newRunner returns a runner for the settings.
-func newRunner(s settings, progress io.Writer) *runner {
-	r := &runner{cases: s.cases, peers: s.peers, rounds: 9, target: 15 * time.Millisecond, largest: million, progress: progress}
+func newRunner(s settings) *runner {
+	r := &runner{cases: s.cases, peers: s.peers, rounds: 9, target: 15 * time.Millisecond, largest: million}
 	if s.quick {
 		r.rounds, r.target, r.largest = 2, time.Millisecond, 1_000
 	}
@@ -94,16 +95,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	r := newRunner(s, stderr)
-	out := r.all()
-	r.weights(ctx, out)
-	if err := publishResults(s, r, out, stdout); err != nil {
+	r, out := newRunner(s), results{}
+	trials := r.chosen(append(r.all(), r.weights(ctx, out)...))
+	steps := r.steps(trials)
+	checked := !s.quick && s.cases.MatchString("correctness")
+	if checked {
+		steps = append(steps, correctnessSteps(s.peers)...)
+	}
+	told := progress.New(stderr, steps)
+	defer told.Clear()
+	for _, t := range trials {
+		if err := r.compare(ctx, out, t, told); err != nil {
+			return err
+		}
+	}
+	told.Clear()
+	if err := publishResults(s, r, out, stdout); err != nil || !checked {
 		return err
 	}
-	if s.quick || !s.cases.MatchString("correctness") {
-		return nil
-	}
-	t, err := correctness(ctx, s.peers, stderr)
+	t, err := correctness(ctx, s.peers, told)
+	told.Clear()
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/weakbus/weakbus/benchmarks/internal/peers"
+	"github.com/weakbus/weakbus/benchmarks/internal/progress"
 	"go.uber.org/goleak"
 )
 
@@ -57,9 +58,27 @@ Words.
 `, tab.String())
 }
 
+func TestSteps_CountCasesAndLibraries(t *testing.T) {
+	s, err := parse([]string{"-run", "^mix|million$|correctness", "-rounds", "4", "-peers", "badu"}, io.Discard)
+	require.NoError(t, err)
+	r := newRunner(s)
+	trials := r.chosen(append(r.all(), r.weights(context.Background(), results{})...))
+	each := 1 / float64(len(peers.All()))
+	assert.Equal(t, []progress.Step{
+		{Kind: "case", Name: "mix/10", Seconds: 4 * each},
+		{Kind: "case", Name: "mix/1000", Seconds: 4 * each},
+		{Kind: "case", Name: "mix/100000", Seconds: 3 * 4 * each},
+		{Kind: "case", Name: "million", Seconds: 20 * 3 * each},
+	}, r.steps(trials))
+	assert.Equal(t, []progress.Step{
+		{Name: "building the probe with the race detector"},
+		{Kind: "library", Name: "correctness of badu/bus", Seconds: 5},
+	}, correctnessSteps(s.peers))
+}
+
 func TestRunner_TakesTurnsAndStopsWhereAPeerIsUnfit(t *testing.T) {
 	var turns []string
-	r := &runner{cases: regexp.MustCompile("^a$"), peers: regexp.MustCompile("x|y"), progress: io.Discard}
+	r := &runner{cases: regexp.MustCompile("^a$"), peers: regexp.MustCompile("x|y")}
 	out := results{}
 	ps := []peers.Peer{{Name: "x"}, {Name: "y"}, {Name: "z"}}
 	measure := func(p peers.Peer) (float64, error) {
@@ -69,14 +88,33 @@ func TestRunner_TakesTurnsAndStopsWhereAPeerIsUnfit(t *testing.T) {
 		}
 		return float64(len(turns)), nil
 	}
-	r.compare(out, "a", ps, 2, measure)
-	r.compare(out, "b", ps, 2, measure)
+	trials := r.chosen([]trial{{"a", ps, 2, 1, measure}, {"b", ps, 2, 1, measure}})
+	var told bytes.Buffer
+	p := progress.New(&told, r.steps(trials))
+	for _, c := range trials {
+		require.NoError(t, r.compare(t.Context(), out, c, p))
+	}
+	assert.Equal(t, "case 1 of 1: a\n", told.String())
 	assert.ElementsMatch(t, []string{"x", "y", "x"}, turns)
 	require.Contains(t, out, "a")
 	assert.NotContains(t, out, "b")
 	assert.Len(t, out["a"]["x"].series, 2)
 	assert.Equal(t, cell{reason: tooSlow.Error()}, out["a"]["y"])
 	assert.NotContains(t, out["a"], "z")
+}
+
+func TestRunner_StopsWhenInterrupted(t *testing.T) {
+	r := &runner{cases: regexp.MustCompile(""), peers: regexp.MustCompile("")}
+	ctx, interrupt := context.WithCancel(t.Context())
+	turns := 0
+	c := trial{"a", []peers.Peer{{Name: "x"}, {Name: "y"}}, 9, 1, func(peers.Peer) (float64, error) {
+		turns++
+		interrupt()
+		return 1, nil
+	}}
+	err := r.compare(ctx, results{}, c, progress.New(io.Discard, r.steps([]trial{c})))
+	require.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, 1, turns)
 }
 
 func TestRunner_TimesOneOperation(t *testing.T) {
@@ -136,9 +174,10 @@ func TestChart_PutsTheFastestOnTop(t *testing.T) {
 
 func TestRun_WritesTablesAndChart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "results")
-	var stdout bytes.Buffer
+	var stdout, stderr bytes.Buffer
 	args := []string{"-quick", "-rounds", "1", "-run", "publish/1000|mix/10|nobody|parallel/1|beside/0|deliver/1 of 1", "-peers", "bare|weakbus|badu", "-out", dir}
-	require.NoError(t, run(context.Background(), args, &stdout, io.Discard))
+	require.NoError(t, run(context.Background(), args, &stdout, &stderr))
+	assert.Regexp(t, `^case 1 of 7: publish/1000\n(case \d of 7, a.* left: .*\n)+$`, stderr.String())
 	text, err := os.ReadFile(filepath.Join(dir, "results.md"))
 	require.NoError(t, err)
 	assert.Contains(t, stdout.String(), string(text))

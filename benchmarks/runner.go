@@ -1,14 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"regexp"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/weakbus/weakbus/benchmarks/internal/peers"
+	"github.com/weakbus/weakbus/benchmarks/internal/progress"
 )
 
 // runner measures peers in turn.
@@ -18,8 +20,7 @@ type runner struct {
 	// target is the least time that one measurement takes.
 	target time.Duration
 	// largest bounds the number of subscribers.
-	largest  int
-	progress io.Writer
+	largest int
 }
 
 // cell is what was measured of one peer in one case, or the reason why nothing was.
@@ -46,25 +47,47 @@ const (
 
 func (u unfit) Error() string { return string(u) }
 
+// chosen returns the trials that the settings ask for.
+func (r *runner) chosen(trials []trial) []trial {
+	return slices.DeleteFunc(trials, func(t trial) bool { return !r.cases.MatchString(t.name) })
+}
+
+// steps returns what progress counts of the trials.
+func (r *runner) steps(trials []trial) []progress.Step {
+	var steps []progress.Step
+	for _, t := range trials {
+		share := float64(len(choose(t.peers, r.peers))) / float64(len(t.peers))
+		steps = append(steps, progress.Step{Kind: "case", Name: t.name, Seconds: t.seconds * float64(t.rounds) * share})
+	}
+	return steps
+}
+
+// choose returns the peers whose names match.
+func choose(ps []peers.Peer, only *regexp.Regexp) []peers.Peer {
+	return slices.DeleteFunc(slices.Clone(ps), func(p peers.Peer) bool { return !only.MatchString(p.Name) })
+}
+
 // compare measures each peer once in each round, so that what changes on the machine meanwhile
 // meets all of them, and in another order each time, since a peer may leave work behind for the next.
-func (r *runner) compare(out results, name string, ps []peers.Peer, rounds int, measure func(peers.Peer) (float64, error)) {
-	if !r.cases.MatchString(name) {
-		return
-	}
+// It tells of its progress between two measurements, and never during one.
+func (r *runner) compare(ctx context.Context, out results, t trial, told *progress.Progress) error {
+	told.Next()
 	cells := map[string]cell{}
-	out[name] = cells
-	start := time.Now()
+	out[t.name] = cells
 	shuffle := rand.New(rand.NewPCG(1, 2))
-	for range rounds {
-		for _, i := range shuffle.Perm(len(ps)) {
-			p := ps[i]
+	for round := range t.rounds {
+		for turn, i := range shuffle.Perm(len(t.peers)) {
+			p := t.peers[i]
 			if !r.peers.MatchString(p.Name) || cells[p.Name].reason != "" {
 				continue
 			}
-			hung := time.AfterFunc(patience, func() { panic(fmt.Sprintf("%s: %s hangs", name, p.Name)) })
-			ns, err := measure(p)
+			told.Part(round*len(t.peers)+turn, t.rounds*len(t.peers))
+			hung := time.AfterFunc(patience, func() { panic(fmt.Sprintf("%s: %s hangs", t.name, p.Name)) })
+			ns, err := t.measure(p)
 			hung.Stop()
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			c := cells[p.Name]
 			if err != nil {
 				c.reason = err.Error()
@@ -74,7 +97,7 @@ func (r *runner) compare(out results, name string, ps []peers.Peer, rounds int, 
 			cells[p.Name] = c
 		}
 	}
-	fmt.Fprintf(r.progress, "%-28s %d rounds, %.1f s\n", name, rounds, time.Since(start).Seconds())
+	return nil
 }
 
 // time returns the nanoseconds of one operation; run does n of them.

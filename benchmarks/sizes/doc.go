@@ -10,6 +10,10 @@
 //	-rounds N  build each timed program N times, in turn, and give medians
 //	-tests     measure also `go test ./...` of weakbus with an empty build cache, which takes minutes
 //	-json      print JSON instead of a table
+//	-out DIR   write the numbers to sizes.json in DIR, and a chart of some of them to sizes.svg
+//	-redraw    measure nothing; print the table of the sizes.json in DIR, and draw sizes.svg again
+//
+// On stderr it says which build of how many is made, and about how much time is left.
 //
 // # Programs
 //

@@ -8,6 +8,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+
+	"github.com/weakbus/weakbus/benchmarks/internal/progress"
 )
 
 // errTooLarge is what -check found.
@@ -32,9 +35,9 @@ func main() {
 
 // settings are the command line.
 type settings struct {
-	check, tests, json bool
-	lib                string
-	rounds             int
+	check, tests, json, redraw bool
+	lib, out                   string
+	rounds                     int
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
@@ -44,6 +47,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.BoolVar(&s.check, "check", false, "measure only sizes and only weakbus, and exit with 1 if a size is over its bound")
 	flags.BoolVar(&s.tests, "tests", false, "measure also the tests of the library with an empty build cache, which takes minutes")
 	flags.BoolVar(&s.json, "json", false, "print JSON instead of a table")
+	flags.StringVar(&s.out, "out", "", "write sizes.json and sizes.svg to this `directory`")
+	flags.BoolVar(&s.redraw, "redraw", false, "measure nothing: print the table of the sizes.json in the directory of -out, and draw sizes.svg again")
 	flags.StringVar(&s.lib, "lib", "", "measure the checkout of weakbus in this `directory` instead of the one around this module")
 	flags.IntVar(&s.rounds, "rounds", 1, "build each timed program `N` times and give medians")
 	if err := flags.Parse(args); err != nil {
@@ -58,6 +63,10 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		mistake = fmt.Sprintf("unexpected argument %q", flags.Arg(0))
 	case s.rounds < 1:
 		mistake = fmt.Sprintf("-rounds %d: there must be at least one", s.rounds)
+	case s.redraw && s.out == "":
+		mistake = "-redraw needs -out, the directory of sizes.json"
+	case s.check && s.out != "":
+		mistake = "-check measures only weakbus, so it does not go with -out"
 	case s.check && (s.tests || s.rounds > 1):
 		mistake = "-check measures no times, so it goes with neither -tests nor -rounds"
 	}
@@ -69,32 +78,74 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 }
 
 // run measures and reports. With -check it returns an error if a size is over its bound.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	s, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "weakbus-sizes-")
+	r, err := s.report(ctx, stderr)
 	if err != nil {
 		return err
+	}
+	if s.out != "" {
+		if err := r.write(s.out); err != nil {
+			return err
+		}
+	}
+	text := r.table()
+	if s.json {
+		if text, err = r.json(); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(stdout, text); err != nil || !s.check {
+		return err
+	}
+	return checkSizes(r.Rows)
+}
+
+// report measures, or reads what was stored.
+func (s settings) report(ctx context.Context, stderr io.Writer) (r report, err error) {
+	if s.redraw {
+		text, err := os.ReadFile(filepath.Join(s.out, "sizes.json"))
+		if err != nil {
+			return r, err
+		}
+		return readReport(text)
+	}
+	dir, err := os.MkdirTemp("", "weakbus-sizes-")
+	if err != nil {
+		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b, err := newBuilder(ctx, dir, s.lib, platform)
 	if err != nil {
-		return err
+		return r, err
 	}
-	found, err := measure(ctx, s, b, stderr)
+	told := progress.New(stderr, s.steps())
+	defer told.Clear()
+	found, err := measure(ctx, s, b, told)
+	if err != nil {
+		return r, err
+	}
+	return newReport(b.version, s.rounds, found.rows()), nil
+}
+
+// write writes sizes.json and sizes.svg to dir.
+func (r report) write(dir string) error {
+	drawing, err := r.chart()
 	if err != nil {
 		return err
 	}
-	rows := found.rows()
-	if s.json {
-		err = writeJSON(stdout, b.version, rows)
-	} else {
-		err = writeTable(stdout, b.version, s.rounds, rows)
-	}
-	if err != nil || !s.check {
+	text, err := r.json()
+	if err != nil {
 		return err
 	}
-	return checkSizes(rows)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "sizes.json"), []byte(text), 0o666); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "sizes.svg"), []byte(drawing), 0o666)
 }

@@ -3,13 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/weakbus/weakbus/benchmarks/internal/progress"
 	"go.uber.org/goleak"
 )
 
@@ -174,32 +177,110 @@ func TestCheckSizes_NamesWhatIsOver(t *testing.T) {
 }
 
 func TestTable_HasOnlyWhatWasMeasured(t *testing.T) {
-	var b strings.Builder
-	require.NoError(t, writeTable(&b, "go1.26.8", 3, found().rows()))
-	head, body, _ := strings.Cut(b.String(), "| --- | ---: | ---: | ---: | --- | ---: | ---: |\n")
+	head, body, _ := strings.Cut(newReport("go1.26.8", 3, found().rows()).table(), "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: |\n")
 	assert.Contains(t, head, fmt.Sprintf("200 receivers and 60 event types for linux/amd64, built with go1.26.8 on %d CPUs; CPU and memory are medians of 3 builds. MB is 1,000,000 bytes. ", runtime.NumCPU()))
-	assert.Equal(t, `| plain: binary | 7.0 MB | 5.0 MB | 6.8 MB | bound met | 3.4 MB | 2.2 MB |
-| plain: stripped | – | – | 4.9 MB |  | 2.4 MB | – |
-| plain: CPU of the build | 6.0 s | 3.0 s | 2.0 s | aim met | 1.0 s | – |
-| plain: peak memory of the build | 500 MB | 300 MB | 410 MB | bound met | 133 MB | – |
-| mixed: binary | 9.0 MB | 6.5 MB | 9.0 MB | bound met | – | – |
-| each further receiver of a known event type | 9.0 KB | 4.0 KB | 9.0 KB | missed | 0.9 KB | 0.3 KB |
-| each further event type, with one receiver | 60.0 KB | 30.0 KB | 60.0 KB | bound met | 9.0 KB | 1.0 KB |
-| `+"`go test ./...`"+` from an empty cache: CPU | 42.0 s | 25.0 s | 50.0 s | missed | – | – |
+	assert.Equal(t, `| plain: binary | 7.0 MB | 5.0 MB | 33.8 MB | 6.8 MB | bound met | 3.4 MB | 2.2 MB |
+| plain: stripped | – | – | 23.7 MB | 4.9 MB |  | 2.4 MB | – |
+| plain: CPU of the build | 6.0 s | 3.0 s | 77.6 s | 2.0 s | aim met | 1.0 s | – |
+| plain: peak memory of the build | 500 MB | 300 MB | 3,673 MB | 410 MB | bound met | 133 MB | – |
+| mixed: binary | 9.0 MB | 6.5 MB | 34.0 MB | 9.0 MB | bound met | – | – |
+| each further receiver of a known event type | 9.0 KB | 4.0 KB | 64.6 KB | 9.0 KB | missed | 0.9 KB | 0.3 KB |
+| each further event type, with one receiver | 60.0 KB | 30.0 KB | 358 KB | 60.0 KB | bound met | 9.0 KB | 1.0 KB |
+| `+"`go test ./...`"+` from an empty cache: CPU | 42.0 s | 25.0 s | 84.0 s | 50.0 s | missed | – | – |
 `, body)
 }
 
 func TestJSON_HasOnlyWhatWasMeasured(t *testing.T) {
-	var b bytes.Buffer
-	require.NoError(t, writeJSON(&b, "go1.26.8", found().rows()))
-	var out struct {
-		Go   string
-		Rows []row
-	}
-	require.NoError(t, json.Unmarshal(b.Bytes(), &out))
+	r := newReport("go1.26.8", 3, found().rows())
+	text, err := r.json()
+	require.NoError(t, err)
+	out, err := readReport([]byte(text))
+	require.NoError(t, err)
+	assert.Equal(t, r, out)
 	assert.Equal(t, "go1.26.8", out.Go)
 	assert.Len(t, out.Rows, 8)
-	assert.Equal(t, row{"plain: binary", megabytes, 7, 5, 6.8, 3.4, 2.2}, out.Rows[0])
+	assert.Equal(t, row{"plain: binary", megabytes, 7, 5, 33.8, 6.8, 3.4, 2.2}, out.Rows[0])
+}
+
+// The committed chart and the table in BENCHMARKS.md are those of the committed numbers.
+func TestRedraw_DrawsTheSameFromTheStoredResults(t *testing.T) {
+	results := filepath.Join("..", "results")
+	stored, err := os.ReadFile(filepath.Join(results, "sizes.json"))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "sizes.json"), stored, 0o600))
+	var table bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-redraw", "-out", dir}, &table, io.Discard))
+	for _, name := range []string{"sizes.json", "sizes.svg"} {
+		want, err := os.ReadFile(filepath.Join(results, name))
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		assert.Equal(t, string(want), string(got), "go run ./sizes -redraw -out results")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "BENCHMARKS.md"))
+	require.NoError(t, err)
+	assert.Contains(t, string(text), table.String(), "go run ./sizes -redraw -out results prints it")
+	require.ErrorIs(t, run(t.Context(), []string{"-redraw", "-out", filepath.Join(dir, "none")}, io.Discard, io.Discard), os.ErrNotExist)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "sizes.json"), []byte("{"), 0o600))
+	require.Error(t, run(t.Context(), []string{"-redraw", "-out", dir}, io.Discard, io.Discard))
+}
+
+func TestChart_ShowsEveryNumberInsideItsPanel(t *testing.T) {
+	r := newReport("go1.26.8", 3, found().rows())
+	text, err := r.chart()
+	require.NoError(t, err)
+	var drawing struct {
+		Texts []struct {
+			X     float64 `xml:"x,attr"`
+			Words string  `xml:",chardata"`
+		} `xml:"text"`
+	}
+	require.NoError(t, xml.Unmarshal([]byte(text), &drawing))
+	at := map[string]float64{}
+	for _, t := range drawing.Texts {
+		at[t.Words] = t.X
+	}
+	for i, values := range [][]string{{"2.2 MB", "3.4 MB", "6.8 MB", "33.8 MB"}, {"–", "1.0 s", "2.0 s", "77.6 s"}, {"133 MB", "410 MB", "3,673 MB"}} {
+		left := float64(panelsLeft + panelWidth*i)
+		for _, v := range values {
+			require.Contains(t, at, v)
+			if v != "–" { // two panels have one
+				assert.Greater(t, at[v], left, v)
+				// No digit is wider than 0.62 of its height in a usual font, bold ones included.
+				assert.Less(t, at[v]+0.62*14*float64(len(v)), left+panelWidth, v)
+			}
+		}
+	}
+	for _, bar := range bars {
+		assert.Contains(t, at, bar.name)
+	}
+	r.Rows = r.Rows[1:]
+	_, err = r.chart()
+	assert.ErrorContains(t, err, `"plain: binary" was not measured`)
+}
+
+func TestSteps_CountEveryBuild(t *testing.T) {
+	kinds := func(s settings) (builds, others int) {
+		for _, step := range s.steps() {
+			if step.Kind == "build" {
+				builds++
+				assert.Positive(t, step.Seconds)
+			} else {
+				others++
+			}
+		}
+		return builds, others
+	}
+	builds, others := kinds(settings{rounds: 3, tests: true})
+	assert.Equal(t, 3*4+3*3+2, builds)
+	assert.Equal(t, 1, others)
+	builds, others = kinds(settings{rounds: 1, check: true})
+	assert.Equal(t, 2+3, builds)
+	assert.Equal(t, 1, others)
+	steps := settings{rounds: 1}.steps()
+	assert.Equal(t, progress.Step{Kind: "build", Name: "badu/bus, 200 receivers, 60 event types", Seconds: 2}, steps[2])
+	assert.Equal(t, progress.Step{Kind: "build", Name: "weakbus, 400 receivers, 60 event types", Seconds: 10}, steps[5])
 }
 
 func TestFormat(t *testing.T) {
@@ -269,7 +350,7 @@ func TestParse(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, settings{check: true, json: true, lib: "x", rounds: 1}, s)
 	for args, complaint := range map[string]string{
-		"more": "unexpected argument", "-rounds 0": "at least one", "-check -tests": "-check measures no times", "-check -rounds 2": "-check measures no times", "-other": "not defined",
+		"more": "unexpected argument", "-rounds 0": "at least one", "-check -tests": "-check measures no times", "-check -rounds 2": "-check measures no times", "-check -out x": "does not go with -out", "-redraw": "-redraw needs -out", "-other": "not defined",
 	} {
 		var stderr bytes.Buffer
 		err := run(context.Background(), strings.Fields(args), io.Discard, &stderr)

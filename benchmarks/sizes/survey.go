@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"slices"
 	"time"
+
+	"github.com/weakbus/weakbus/benchmarks/internal/progress"
 )
 
 // Programs whose differences are marginal costs.
@@ -24,30 +24,73 @@ type survey struct {
 	tests    time.Duration // CPU
 }
 
-// measure surveys what the settings ask for.
-func measure(ctx context.Context, s settings, b *builder, progress io.Writer) (*survey, error) {
-	tell := func(what any) { fmt.Fprintln(progress, "sizes: building", what) }
-	tell("what the programs import")
+// compared returns the libraries that the settings ask for.
+func (s settings) compared() []library {
+	if s.check {
+		return []library{weakbus}
+	}
+	return []library{weakbus, badu, sliceOfFuncs}
+}
+
+// programs returns the programs that each round builds.
+func (s settings) programs() []program {
+	var all []program
+	for _, l := range s.compared() {
+		all = append(all, program{library: l, receivers: fewReceivers, events: fewEvents})
+	}
+	return append(all, program{library: weakbus, receivers: fewReceivers, events: fewEvents, mixed: true})
+}
+
+// steps returns what progress counts of a survey, in the order in which measure takes them.
+func (s settings) steps() []progress.Step {
+	steps := []progress.Step{{Name: "building what the programs import"}} // mostly it has been built before
+	build := func(p program) {
+		steps = append(steps, progress.Step{Kind: "build", Name: p.String(), Seconds: p.seconds()})
+	}
+	for range s.rounds {
+		for _, p := range s.programs() {
+			build(p)
+		}
+	}
+	for _, l := range s.compared() {
+		for _, p := range marginal(l) {
+			build(p)
+		}
+	}
+	if s.check {
+		return steps
+	}
+	steps = append(steps, progress.Step{Kind: "build", Name: "examples/game for the browser", Seconds: 5})
+	if s.tests {
+		steps = append(steps, progress.Step{Kind: "build", Name: "the tests of the library, with an empty cache", Seconds: 45})
+	}
+	return steps
+}
+
+// seconds is about how long p takes to build on two cores.
+func (p program) seconds() float64 {
+	return [...]float64{5, 2, 1}[p.library] * float64(p.receivers) / fewReceivers
+}
+
+// measure surveys what the settings ask for. It takes their steps.
+func measure(ctx context.Context, s settings, b *builder, told *progress.Progress) (*survey, error) {
+	told.Next()
 	if err := b.warm(ctx); err != nil {
 		return nil, err
 	}
-	compared := []library{weakbus, badu, sliceOfFuncs}
-	if s.check {
-		compared = compared[:1]
-	}
 	out := &survey{}
-	if err := out.programs(ctx, s, b, compared, tell); err != nil {
+	if err := out.programs(ctx, s, b, told); err != nil {
 		return nil, err
 	}
-	for _, l := range compared {
-		if err := out.margins(ctx, b, l, tell); err != nil {
+	for _, l := range s.compared() {
+		if err := out.margins(ctx, b, l, told); err != nil {
 			return nil, err
 		}
 	}
 	if s.check {
 		return out, nil
 	}
-	tell("examples/game for the browser")
+	told.Next()
 	wasm, err := b.browser(ctx)
 	if err != nil {
 		return nil, err
@@ -55,7 +98,7 @@ func measure(ctx context.Context, s settings, b *builder, progress io.Writer) (*
 	if out.game, err = sizeOfGame(wasm); err != nil || !s.tests {
 		return out, err
 	}
-	tell("and running the tests of the library, with an empty cache")
+	told.Next()
 	u, err := b.tests(ctx)
 	out.tests = u.cpu
 	return out, err
@@ -63,16 +106,11 @@ func measure(ctx context.Context, s settings, b *builder, progress io.Writer) (*
 
 // programs measures the programs of 200 receivers. Each round builds all of them, so that what
 // else the machine does meets all alike.
-func (out *survey) programs(ctx context.Context, s settings, b *builder, compared []library, tell func(any)) error {
-	var cases []program
-	for _, l := range compared {
-		cases = append(cases, program{library: l, receivers: fewReceivers, events: fewEvents})
-	}
-	cases = append(cases, program{library: weakbus, receivers: fewReceivers, events: fewEvents, mixed: true})
+func (out *survey) programs(ctx context.Context, s settings, b *builder, told *progress.Progress) error {
 	found := make(map[program][]measurement)
 	for range s.rounds {
-		for _, p := range cases {
-			tell(p)
+		for _, p := range s.programs() {
+			told.Next()
 			m, err := b.measure(ctx, p, !s.check)
 			if err != nil {
 				return err
@@ -83,7 +121,7 @@ func (out *survey) programs(ctx context.Context, s settings, b *builder, compare
 			found[p] = append(found[p], m)
 		}
 	}
-	for _, p := range cases {
+	for _, p := range s.programs() {
 		m := median(found[p])
 		if p.mixed {
 			out.mixed = m
@@ -94,26 +132,28 @@ func (out *survey) programs(ctx context.Context, s settings, b *builder, compare
 	return nil
 }
 
+// marginal returns programs whose differences are marginal costs: with most receivers, and with few and
+// many of receivers and event types alike.
+func marginal(l library) [3]program {
+	return [3]program{
+		{library: l, receivers: manyReceivers, events: fewEvents},
+		{library: l, receivers: fewEvents, events: fewEvents},
+		{library: l, receivers: manyEvents, events: manyEvents},
+	}
+}
+
 // margins measures what a further receiver and a further event type cost.
-func (out *survey) margins(ctx context.Context, b *builder, l library, tell func(any)) error {
-	size := func(receivers, events int) (float64, error) {
-		p := program{library: l, receivers: receivers, events: events}
-		tell(p)
+func (out *survey) margins(ctx context.Context, b *builder, l library, told *progress.Progress) error {
+	var sizes [3]float64
+	for i, p := range marginal(l) {
+		told.Next()
 		m, err := b.measure(ctx, p, false)
-		return float64(m.size), err
+		if err != nil {
+			return err
+		}
+		sizes[i] = float64(m.size)
 	}
-	most, err := size(manyReceivers, fewEvents)
-	if err != nil {
-		return err
-	}
-	few, err := size(fewEvents, fewEvents)
-	if err != nil {
-		return err
-	}
-	many, err := size(manyEvents, manyEvents)
-	if err != nil {
-		return err
-	}
+	most, few, many := sizes[0], sizes[1], sizes[2]
 	out.receiver[l] = (most - float64(out.plain[l].size)) / (manyReceivers - fewReceivers)
 	out.event[l] = (many - few) / (manyEvents - fewEvents)
 	return nil
