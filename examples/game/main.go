@@ -38,11 +38,10 @@ func main() {
 
 // game is what Ebitengine runs: Update sixty times a second, and Draw.
 type game struct {
-	world  *arena.World
-	hud    *arena.HUD    // this is what keeps it hearing
-	ghosts *arena.Ghosts // and this
-	paint  *painter
-	stats  arena.Stats
+	world *arena.World
+	hud   *arena.HUD // this is what keeps it hearing
+	paint *painter
+	stats arena.Stats
 
 	frames     int    // the last one; 0 for a game without end
 	collect    int    // every so many frames; 0 for never
@@ -74,7 +73,6 @@ func run(args []string, out io.Writer) error {
 	}
 	g.world = arena.New(*entities, *seed)
 	g.hud = arena.NewHUD(g.world.Bus())
-	g.ghosts = arena.NewGhosts(g.world.Bus())
 	return g.play(out)
 }
 
@@ -124,7 +122,7 @@ func (g *game) over() bool { return g.frames > 0 && g.world.Frame() >= g.frames 
 
 // Draw implements [ebiten.Game].
 func (g *game) Draw(screen *ebiten.Image) {
-	g.paint.arena(screen, g.world, g.hud, g.ghosts)
+	g.paint.arena(screen, g.world, g.hud)
 	g.paint.overlay(screen, g.hud, g.stats)
 	if g.over() && !g.done {
 		g.done = true

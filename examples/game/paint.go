@@ -64,9 +64,9 @@ func newPainter() (*painter, error) {
 
 // arena draws the entities, paler the more they are worn, a hollow one where the game has dropped one that
 // waits for the collector, and a flash where one has just been killed.
-func (p *painter) arena(screen *ebiten.Image, w *arena.World, hud *arena.HUD, ghosts *arena.Ghosts) {
+func (p *painter) arena(screen *ebiten.Image, w *arena.World, hud *arena.HUD) {
 	screen.Fill(background)
-	for _, g := range ghosts.All() {
+	for _, g := range w.Ghosts() {
 		p.sprite(screen, p.ring, g.X, g.Y, g.Radius, 0, grey, 0.8)
 	}
 	for _, e := range w.Entities() {

@@ -87,19 +87,15 @@ func TestWorld_TheDeadHearButDoNothing(t *testing.T) {
 
 func TestGhosts_AreThereUntilTheCollectorTakesThem(t *testing.T) {
 	w, _ := quiet(100)
-	ghosts := NewGhosts(w.Bus())
 	w.entities[3].until, w.entities[7].until = 1, 1
 	play(t, w, 1)
 	require.Len(t, w.Entities(), 98)
-	assert.Empty(t, ghosts.All(), "it hears of them in the next frame")
-	play(t, w, 1)
-	if all := ghosts.All(); len(all) > 0 { // unless a collection has run by now
+	if all := w.Ghosts(); len(all) > 0 { // unless a collection has run by now
 		assert.Equal(t, 320.0, all[0].Y)
 		assert.Equal(t, 4.0, all[0].Radius)
 	}
 	collect(t, w)
-	assert.Empty(t, ghosts.All())
-	runtime.KeepAlive(ghosts)
+	assert.Empty(t, w.Ghosts())
 }
 
 // quiet returns a world in which nothing happens by itself.

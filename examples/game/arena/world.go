@@ -40,6 +40,7 @@ type World struct {
 	want     int // entities
 	radius   float64
 	entities []*Entity // what keeps them alive
+	ghosts   []Ghost   // what does not
 	grid     grid
 	frame    int
 	spawned  int // entities so far, which is also the next ID
@@ -80,7 +81,7 @@ func (w *World) Entities() []*Entity { return w.entities }
 // Frame returns the number of calls of Update so far.
 func (w *World) Frame() int { return w.frame }
 
-// Update is one frame. Its one drain publishes, in this order, the collisions, drops and kills that the
+// Update is one frame. Its one drain publishes, in this order, the collisions and kills that the
 // last frame found, and the tick. An error, that of a post, means that events were lost.
 func (w *World) Update() error {
 	w.frame++
@@ -96,21 +97,20 @@ func (w *World) Update() error {
 		return err
 	}
 	if w.frame%burst == 0 {
+		w.Ghosts() // forgets those that are gone, also where nobody draws them
 		w.spawn()
 	}
 	return w.collide()
 }
 
 // bury drops the dead. That is all that has to be done: DeleteFunc clears what it leaves behind the
-// slice's end, and no other strong pointer to an entity exists. Who wants to know is told.
+// slice's end, and no other strong pointer to an entity exists.
 func (w *World) bury() error {
 	for _, e := range w.entities {
 		if !e.dead {
 			continue
 		}
-		if err := weakbus.Post(w.queue, Dropped{e.X, e.Y, e.Radius, weak.Make(e)}); err != nil {
-			return err
-		}
+		w.ghosts = append(w.ghosts, Ghost{e.X, e.Y, e.Radius, weak.Make(e)})
 		if e.Health > 0 { // nobody gets points for the old
 			continue
 		}
