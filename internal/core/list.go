@@ -174,39 +174,46 @@ func (t *Topic) compact() {
 	}
 }
 
-// tidy is compact, puts the list in order, and joins chunks that its growth left small. It returns the
-// list, or nil if nobody is left.
-func (t *Topic) tidy() *List {
-	l, emptied := t.rewrite()
-	if emptied {
+// tidy is compact, puts the list in order, and joins chunks that its growth left small.
+func (t *Topic) tidy() {
+	if _, emptied := t.rewrite(true); emptied {
 		t.emptied()
 	}
+}
+
+// ordered returns the list in order, or nil if there is none. It calls no hook, for a retained event's mutex
+// may be held: a list of which all have ended is left to whoever compacts it.
+func (t *Topic) ordered() *List {
+	l, _ := t.rewrite(false)
 	return l
 }
 
-// rewrite replaces the list by one of those that have not ended, in order. It reports whether there are
-// none any more.
-func (t *Topic) rewrite() (next *List, emptied bool) {
+// rewrite replaces the list by one of those that have not ended, in order. With empties it does so also
+// where nothing needs to be put in order, or nobody is left, which it reports.
+func (t *Topic) rewrite(empties bool) (next *List, emptied bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.head.Load()
-	if l == nil {
-		return nil, false
+	if l == nil || !empties && l.Mode&Unordered == 0 {
+		return l, false
 	}
 	chunks := l.chunks
 	if l.Mode&Unordered != 0 {
 		chunks = slices.Clone(chunks)
 		slices.SortStableFunc(chunks, func(a, b *Chunk) int { return cmp.Compare(b.prio, a.prio) })
-		t.mode.Store(t.mode.Load() &^ Unordered)
 	}
 	clean := t.ledger.now() // before the states are looked at
 	k := compaction{ledger: t.ledger}
 	for _, c := range chunks {
 		k.move(c, c.size()) // nobody adds to the last one meanwhile
 	}
+	if k.kept == 0 && !empties {
+		return l, false
+	}
 	if k.paused {
 		clean = 0
 	}
+	t.mode.Store(t.mode.Load() &^ Unordered)
 	t.ledger.cursor.Store(0)
 	t.ledger.ended.Add(int32(-k.removed))
 	t.ledger.size.Store(int32(k.kept))

@@ -228,7 +228,7 @@ func (t *Topic) leg() (leg Leg) {
 		}
 	}
 	if l.Mode&Unordered != 0 {
-		if l = t.tidy(); l == nil {
+		if l = t.ordered(); l == nil {
 			leg.leave()
 			return Leg{}
 		}

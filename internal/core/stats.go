@@ -68,6 +68,9 @@ func (t *Topic) stats(report *[]TopicStats) {
 	t.prune()
 	s := TopicStats{TopicInfo: t.info(), Retains: t.rare().kept.Load() != nil, Ended: map[State]int{}}
 	l := t.head.Load()
+	if l != nil && l.Mode&Unordered != 0 {
+		l = t.ordered()
+	}
 	if l == nil && t.Branch != nil && !s.Retains {
 		return // it has just been let go of
 	}
