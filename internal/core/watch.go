@@ -158,7 +158,12 @@ func (w *Watch) Begin(i int) bool {
 }
 
 func (w *Watch) begin(i int) bool {
-	w.end()
+	if w.calling && w.observers != nil && w.observers.handlers {
+		epoch := w.topic.ledger.now()
+		if w.end(); w.topic.ledger.now() != epoch {
+			return false // HandleEnd may have cancelled this one
+		}
+	}
 	if !w.look(i) {
 		return false
 	}
