@@ -199,16 +199,16 @@ func (w *Watch) recovered(h *Hand) {
 	w.calling = false // or a later panic would be taken for a handler's
 	e := w.segment.entry(w.at)
 	value := recover()
+	if w.quick && w.segment.Run != nil {
+		w.Ran += w.at + 1 - w.from
+	}
 	if value == nil {
 		w.stopped(e, errPanicked)
 		return
 	}
 	notOfHook(value)
-	switch {
-	case w.segment.Run == nil:
+	if w.segment.Run == nil {
 		w.Ran++
-	case w.quick:
-		w.Ran += w.at + 1 - w.from
 	}
 	w.i = w.at + 1
 	p := w.topic.panicOf(value, e, h.box())
