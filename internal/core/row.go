@@ -48,11 +48,11 @@ var rows = sync.Pool{New: func() any { return new(Row) }}
 
 // Begin is asked before a handler or its filter is called, and reports whether the loop may go on.
 func (r *Row) Begin() bool {
-	c := &r.Calls[r.I]
-	if c.once && !r.slots[r.I].Active() || c.until != nil && c.until.Err() != nil {
+	if r.Watch != nil && !r.Watch.enter(r.I) { // first: a panic of the context is this subscriber's
 		return false
 	}
-	return r.Watch == nil || r.Watch.enter(r.I)
+	c := &r.Calls[r.I]
+	return (!c.once || r.slots[r.I].Active()) && (c.until == nil || c.until.Err() == nil)
 }
 
 // Chooses reports whether the handler is to be called for an event that the filter, if there is one, let
@@ -163,13 +163,13 @@ func (t *Topic) quickRow(o *Outcome, w *Watch, g *Segment, from, to int, h *Hand
 	}()
 	for again := true; again; {
 		h.Do(InRow, r, nil, nil)
+		if w != nil {
+			w.calling = false
+		}
 		if again = r.err != nil; again {
 			t.failed(o, w, t.failure(r.err, r.slots[r.I-1], h))
 			r.err = nil
 		}
-	}
-	if w != nil {
-		w.calling = false
 	}
 	return r.I
 }
