@@ -106,7 +106,7 @@ const quickFrom = 2
 // row calls guarded subscribers [from, to) of g. With w, o is the outcome of that.
 func (t *Topic) row(o *Outcome, w *Watch, g *Segment, from, to int, h *Hand) {
 	for from < to && !o.over {
-		if g.quick && to-from >= quickFrom && (w == nil || w.observers == nil) {
+		if g.quick && to-from >= quickFrom && (w == nil || w.observers == nil) && !t.Bus.observed() {
 			if next := t.quickRow(o, w, g, from, to, h); next > from || o.over {
 				from = next
 				continue

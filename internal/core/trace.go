@@ -195,6 +195,9 @@ func (t *Topic) lookAgain() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.remode()
+	if t.ledger != nil {
+		t.ledger.raise() // ends the rows under way; see quickRow
+	}
 }
 
 // mover is told what becomes active and idle, for one topic or all.
