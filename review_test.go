@@ -2,8 +2,11 @@ package weakbus_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,5 +182,141 @@ func TestObserve_InTheMiddleOfAPublish(t *testing.T) {
 		armed = true
 		weakbus.Publish(bus, note{1})
 		assert.Equal(t, []string{"c", "d"}, j.take(), "warm: %v", warm)
+	}
+}
+
+// An event by its dynamic type, without a topic of its own: what is to be looked at between two calls is, also
+// where the subscribers of the interface have been called before.
+func TestPublish_ByDynamicTypeLooksBetweenTwoCalls(t *testing.T) {
+	for _, n := range []int{1, 3} {
+		t.Run(fmt.Sprint("OnPanic, ", n), func(t *testing.T) {
+			told := 0
+			bus := weakbus.New(weakbus.OnPanic(func(*weakbus.PanicError) { told++ }))
+			for range n {
+				weakbus.SubscribeFunc(bus, bus.Scope(), func(any) { panic("oops") })
+			}
+			for round := range 8 {
+				assert.NotPanics(t, func() { assert.Equal(t, n, weakbus.Publish[any](bus, note{1})) })
+				assert.Equal(t, n*(round+1), told)
+			}
+		})
+		t.Run(fmt.Sprint("Stopper, ", n), func(t *testing.T) {
+			bus := weakbus.New()
+			heard := 0
+			for range n {
+				weakbus.SubscribeFunc(bus, bus.Scope(), func(e any) {
+					heard++
+					if s, ok := e.(*stoppable); ok {
+						s.Stop()
+					}
+				})
+			}
+			weakbus.SubscribeFunc(bus, bus.Scope(), func(interface{ Stop() }) { heard++ }) // a leg of its own
+			for range 8 {
+				weakbus.Publish[any](bus, note{1})
+			}
+			heard = 0
+			assert.Equal(t, 1, weakbus.Publish[any](bus, &stoppable{}))
+			assert.Equal(t, 1, heard)
+		})
+	}
+}
+
+// Once that panics in a row is let go of as one that returns is.
+func TestOnce_ThatPanicsInARowHasEnded(t *testing.T) {
+	for _, onPanic := range []bool{false, true} {
+		var opts []weakbus.BusOption
+		if onPanic {
+			opts = append(opts, weakbus.OnPanic(func(*weakbus.PanicError) {}))
+		}
+		bus := weakbus.New(opts...)
+		var subs []*weakbus.Subscription
+		for range 6 {
+			sub := weakbus.SubscribeFuncContext(bus, bus.Scope(), func(context.Context, note) error { panic("oops") }, weakbus.Once())
+			sub.Pause()
+			subs = append(subs, sub)
+		}
+		for range 6 {
+			weakbus.Publish(bus, note{1})
+		}
+		for _, sub := range subs {
+			sub.Resume()
+		}
+		for range subs {
+			if onPanic {
+				weakbus.Publish(bus, note{1})
+			} else {
+				assert.Panics(t, func() { weakbus.Publish(bus, note{1}) })
+			}
+		}
+		assert.Equal(t, map[weakbus.State]int{weakbus.Spent: 6}, bus.Stats().Topics[0].Ended)
+		assert.Zero(t, bus.Stats().Topics[0].Live)
+	}
+}
+
+// What is running is known to an observer that does not ask for handlers, also where all have heard an event,
+// and a handler that has returned is not running.
+func TestStats_RunningIsKnownWhereNobodyObservesHandlers(t *testing.T) {
+	_, logger := newLog()
+	bus := weakbus.New(weakbus.WithLogger(logger))
+	var running [][]string
+	look := func() {
+		var labels []string
+		for _, r := range bus.Stats().Running {
+			labels = append(labels, r.Subscription.Label)
+		}
+		running = append(running, labels)
+	}
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) { look() }, weakbus.Label("a"))
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) { look() }, weakbus.Label("b"))
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) { look() }, weakbus.Label("c"), weakbus.Filter(func(note) bool { return true }))
+	for range 8 {
+		weakbus.Publish(bus, note{1})
+	}
+	defer bus.Observe(&weakbus.Trace{Failed: func(*weakbus.HandlerError) {}})()
+	for range 8 {
+		running = nil
+		weakbus.Publish(bus, note{1})
+		assert.Equal(t, [][]string{{"a"}, {"b"}, {"c"}}, running)
+	}
+}
+
+// A mailbox of a closed bus goes on with what it accepted, until CloseWait.
+func TestCloseWait_BesideAMailboxOfAClosedBus(t *testing.T) {
+	rounds := 300
+	if full {
+		rounds = 6_000 // a handful of which come at the moment that counts
+	}
+	for i := range rounds {
+		bus := weakbus.New()
+		var scope weakbus.Scope
+		var running atomic.Int32
+		policy := weakbus.Overflow(i % 4)
+		opts := []weakbus.SubscribeOption{weakbus.Async(50, policy)}
+		switch i % 3 {
+		case 1:
+			opts = []weakbus.SubscribeOption{weakbus.Through(weakbus.NewMailbox(100, policy))}
+		case 2:
+			opts = append(opts, weakbus.Coalesce())
+		}
+		var over atomic.Bool
+		for range 2 {
+			weakbus.SubscribeFunc(bus, &scope, func(note) {
+				running.Add(1)
+				assert.False(t, over.Load(), "called after CloseWait")
+				time.Sleep(time.Duration(rand.IntN(20)) * time.Microsecond)
+				running.Add(-1)
+			}, opts...)
+		}
+		for range 30 {
+			weakbus.Publish(bus, note{1})
+		}
+		var closing sync.WaitGroup
+		closing.Go(func() { _ = bus.Close() })
+		time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
+		assert.NoError(t, scope.CloseWait(t.Context()))
+		over.Store(true)
+		assert.Zero(t, running.Load(), "running after CloseWait")
+		closing.Wait()
 	}
 }
