@@ -265,6 +265,16 @@ func TestSnapshot_IsNotKeptByAGoroutineThatHasPublishedAndNowComputes(t *testing
 				}
 			}, func() { weakbus.Publish(bus, weakbus.Block) }, topic.Len
 		},
+		"handlers of an interface that take a context": func() (subscribed, published func(), left func() int) {
+			bus := weakbus.New()
+			topic := weakbus.TopicOf[fmt.Stringer](bus)
+			return func() {
+				for range 1_000 {
+					//weakvet:ignore vanishing the test says when it goes
+					weakbus.SubscribeContext(topic, &node{}, func(*node, context.Context, fmt.Stringer) error { return nil })
+				}
+			}, func() { weakbus.Publish[any](bus, weakbus.Block) }, topic.Len
+		},
 		"the bus": func() (subscribed, published func(), left func() int) {
 			bus := weakbus.New()
 			topic := weakbus.TopicOf[note](bus)

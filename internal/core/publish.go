@@ -454,7 +454,7 @@ func (t *Topic) finish(o *Outcome, l *List, s *Snapshot, k, i int, h *Hand) {
 
 // done tidies up after a publish.
 func (t *Topic) done(l *List, s *Snapshot) {
-	defer wipeVectors()
+	defer wipe()
 	if s == nil {
 		t.compact()
 	} else if !s.Fresh(l) {
