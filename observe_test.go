@@ -552,3 +552,63 @@ func TestObserve_MisusePanics(t *testing.T) {
 	assert.Contains(t, panicOf(func() { weakbus.New().Observe(nil) }), "weakbus: Observe: nil Trace")
 	assert.Contains(t, panicOf(func() { new(weakbus.Bus).Observe(&weakbus.Trace{}) }), "weakbus: Observe: nil *Bus or a zero one; make one with New")
 }
+
+// What HandleEnd of one handler cancels is skipped, as what the handler cancels is.
+func TestObserve_HandleEndCancelsTheNext(t *testing.T) {
+	for _, what := range []string{"Cancel", "Pause"} {
+		onStages(t, func(t *testing.T, s *stage) {
+			s.node("a", weakbus.Label("a"))
+			_, b := s.node("b", weakbus.Label("b"))
+			s.node("c", weakbus.Label("c"))
+			s.warm()
+			var started []string
+			defer s.bus.Observe(&weakbus.Trace{
+				HandleStart: func(ctx context.Context, sub weakbus.SubscriptionInfo) context.Context {
+					if sub.Label != "" {
+						started = append(started, sub.Label)
+					}
+					return ctx
+				},
+				HandleEnd: func(_ context.Context, sub weakbus.SubscriptionInfo, _ error) {
+					switch {
+					case sub.Label != "a":
+					case what == "Cancel":
+						b.Cancel()
+					default:
+						b.Pause()
+					}
+				}})()
+			assert.Equal(t, []string{"a", "c"}, s.publish())
+			assert.Equal(t, []string{"a", "c"}, started)
+		})
+	}
+}
+
+// An observer that comes while a publish is under way is told of the handlers with options from then on, be
+// they called in a row or one by one.
+func TestObserve_InTheMiddleOfAPublish(t *testing.T) {
+	for _, warm := range []bool{false, true} {
+		bus := weakbus.New()
+		var j journal
+		armed := false
+		for _, name := range []string{"a", "b", "c", "d"} {
+			weakbus.SubscribeFuncContext(bus, bus.Scope(), func(context.Context, note) error {
+				if name == "b" && armed {
+					bus.Observe(&weakbus.Trace{HandleStart: func(ctx context.Context, sub weakbus.SubscriptionInfo) context.Context {
+						j.add("%s", sub.Label)
+						return ctx
+					}})
+				}
+				return nil
+			}, weakbus.Label(name))
+		}
+		for range 6 {
+			if warm {
+				weakbus.Publish(bus, note{1})
+			}
+		}
+		armed = true
+		weakbus.Publish(bus, note{1})
+		assert.Equal(t, []string{"c", "d"}, j.take(), "warm: %v", warm)
+	}
+}

@@ -170,3 +170,40 @@ func TestGenericEventTypes_AreDistinct(t *testing.T) { // [MVVM Toolkit WithGene
 	weakbus.Publish(bus, 1)
 	assert.Equal(t, []string{"event[string]", "event[int]", "score", "int"}, got)
 }
+
+// An event by its dynamic type, without a topic of its own: what is to be looked at between two calls is, also
+// where the subscribers of the interface have been called before.
+func TestPublish_ByDynamicTypeLooksBetweenTwoCalls(t *testing.T) {
+	for _, n := range []int{1, 3} {
+		t.Run(fmt.Sprint("OnPanic, ", n), func(t *testing.T) {
+			told := 0
+			bus := weakbus.New(weakbus.OnPanic(func(*weakbus.PanicError) { told++ }))
+			for range n {
+				weakbus.SubscribeFunc(bus, bus.Scope(), func(any) { panic("oops") })
+			}
+			for round := range 8 {
+				assert.NotPanics(t, func() { assert.Equal(t, n, weakbus.Publish[any](bus, note{1})) })
+				assert.Equal(t, n*(round+1), told)
+			}
+		})
+		t.Run(fmt.Sprint("Stopper, ", n), func(t *testing.T) {
+			bus := weakbus.New()
+			heard := 0
+			for range n {
+				weakbus.SubscribeFunc(bus, bus.Scope(), func(e any) {
+					heard++
+					if s, ok := e.(*stoppable); ok {
+						s.Stop()
+					}
+				})
+			}
+			weakbus.SubscribeFunc(bus, bus.Scope(), func(interface{ Stop() }) { heard++ }) // a leg of its own
+			for range 8 {
+				weakbus.Publish[any](bus, note{1})
+			}
+			heard = 0
+			assert.Equal(t, 1, weakbus.Publish[any](bus, &stoppable{}))
+			assert.Equal(t, 1, heard)
+		})
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/weakbus/weakbus"
@@ -173,5 +174,83 @@ func TestPublish_HandlersWithOptionsAreCalledAlikeInARowAndOneByOne(t *testing.T
 			inARow := newRow(t, seed, onPanic, true).publish(withContext)
 			require.Equal(t, one, inARow, "seed %d, OnPanic %v, PublishContext %v", seed, onPanic, withContext)
 		}
+	}
+}
+
+// grim is a context whose Err panics.
+type grim struct {
+	context.Context
+	on *bool
+}
+
+func (g grim) Err() error {
+	if *g.on {
+		panic("grim")
+	}
+	return g.Context.Err()
+}
+
+// The panic of a context is that of the subscriber whose Until it is.
+func TestOnPanic_OfAContextIsReportedForItsOwnSubscriber(t *testing.T) {
+	for _, warm := range []bool{false, true} {
+		var reported []string
+		bus := weakbus.New(weakbus.OnPanic(func(p *weakbus.PanicError) { reported = append(reported, p.Label) }))
+		on := false
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var heard []string
+		for _, name := range []string{"a", "b", "c", "d"} {
+			opts := []weakbus.SubscribeOption{weakbus.Label(name)}
+			if name == "b" {
+				opts = append(opts, weakbus.Until(grim{ctx, &on}))
+			}
+			weakbus.SubscribeFuncContext(bus, bus.Scope(), func(context.Context, note) error {
+				heard = append(heard, name)
+				return nil
+			}, opts...)
+		}
+		for range 6 {
+			if warm {
+				weakbus.Publish(bus, note{1})
+			}
+		}
+		heard, on = nil, true
+		ran := 0
+		assert.NotPanics(t, func() { ran = weakbus.Publish(bus, note{1}) })
+		assert.Equal(t, []string{"b"}, reported)
+		assert.Equal(t, []string{"a", "c", "d"}, heard)
+		assert.Equal(t, 4, ran)
+	}
+}
+
+// Once that panics in a row is let go of as one that returns is.
+func TestOnce_ThatPanicsInARowHasEnded(t *testing.T) {
+	for _, onPanic := range []bool{false, true} {
+		var opts []weakbus.BusOption
+		if onPanic {
+			opts = append(opts, weakbus.OnPanic(func(*weakbus.PanicError) {}))
+		}
+		bus := weakbus.New(opts...)
+		var subs []*weakbus.Subscription
+		for range 6 {
+			sub := weakbus.SubscribeFuncContext(bus, bus.Scope(), func(context.Context, note) error { panic("oops") }, weakbus.Once())
+			sub.Pause()
+			subs = append(subs, sub)
+		}
+		for range 6 {
+			weakbus.Publish(bus, note{1})
+		}
+		for _, sub := range subs {
+			sub.Resume()
+		}
+		for range subs {
+			if onPanic {
+				weakbus.Publish(bus, note{1})
+			} else {
+				assert.Panics(t, func() { weakbus.Publish(bus, note{1}) })
+			}
+		}
+		assert.Equal(t, map[weakbus.State]int{weakbus.Spent: 6}, bus.Stats().Topics[0].Ended)
+		assert.Zero(t, bus.Stats().Topics[0].Live)
 	}
 }

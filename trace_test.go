@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 	"weak"
 
 	"github.com/stretchr/testify/assert"
@@ -420,4 +421,95 @@ func TestLogger_KnowsWhoHasHeardAnEvent(t *testing.T) {
 	subs[4].Resume()
 	publish(2)
 	assert.Empty(t, unheard())
+}
+
+// Stats promises the order of delivery, also before the next publish has put the list in order.
+func TestStats_OrderOfDeliveryBeforeThePublishThatSorts(t *testing.T) {
+	bus := weakbus.New()
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) {}, weakbus.Label("low"))
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) {}, weakbus.Label("high"), weakbus.Priority(1))
+	labels := func() (labels []string) {
+		for _, sub := range bus.Stats().Topics[0].Subscriptions {
+			labels = append(labels, sub.Label)
+		}
+		return labels
+	}
+	assert.Equal(t, []string{"high", "low"}, labels())
+	weakbus.Publish(bus, note{1})
+	assert.Equal(t, []string{"high", "low"}, labels())
+}
+
+// No hook runs under the mutex of a retained event: it may look at the topic.
+func TestPriority_IdleHookMayLookAtARetainedEvent(t *testing.T) {
+	bus := weakbus.New()
+	topic := weakbus.TopicOf[note](bus).Retain()
+	var scope weakbus.Scope
+	done := make(chan struct{})
+	var once sync.Once
+	defer bus.Observe(&weakbus.Trace{
+		Ended: func(weakbus.SubscriptionInfo, weakbus.State) { topic.Publish(note{1}) },
+		Idle: func(weakbus.TopicInfo) {
+			topic.Last()
+			once.Do(func() { close(done) })
+		},
+	})()
+	weakbus.SubscribeFunc(topic, &scope, func(note) {})
+	weakbus.SubscribeFunc(topic, &scope, func(note) {}, weakbus.Priority(1))
+	go scope.Close()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		buf := make([]byte, 1<<16)
+		t.Fatalf("deadlock: %s", buf[:runtime.Stack(buf, true)])
+	}
+}
+
+// A handler that ends its goroutine has heard the event, with a logger too.
+func TestWithLogger_AHandlerThatEndsItsGoroutineHasHeard(t *testing.T) {
+	_, logger := newLog()
+	bus := weakbus.New(weakbus.WithLogger(logger))
+	exit := false
+	for range 10 {
+		weakbus.SubscribeFunc(bus, bus.Scope(), func(note) {
+			if exit {
+				runtime.Goexit()
+			}
+		})
+	}
+	for range 10 {
+		weakbus.Publish(bus, note{1})
+	}
+	exit = true
+	var wg sync.WaitGroup
+	wg.Go(func() { weakbus.Publish(bus, note{1}) })
+	wg.Wait()
+	assert.Equal(t, 11, bus.Stats().Topics[0].Heard)
+	assert.Equal(t, 11, bus.Stats().Topics[0].Published)
+}
+
+// What is running is known to an observer that does not ask for handlers, also where all have heard an event,
+// and a handler that has returned is not running.
+func TestStats_RunningIsKnownWhereNobodyObservesHandlers(t *testing.T) {
+	_, logger := newLog()
+	bus := weakbus.New(weakbus.WithLogger(logger))
+	var running [][]string
+	look := func() {
+		var labels []string
+		for _, r := range bus.Stats().Running {
+			labels = append(labels, r.Subscription.Label)
+		}
+		running = append(running, labels)
+	}
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) { look() }, weakbus.Label("a"))
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) { look() }, weakbus.Label("b"))
+	weakbus.SubscribeFunc(bus, bus.Scope(), func(note) { look() }, weakbus.Label("c"), weakbus.Filter(func(note) bool { return true }))
+	for range 8 {
+		weakbus.Publish(bus, note{1})
+	}
+	defer bus.Observe(&weakbus.Trace{Failed: func(*weakbus.HandlerError) {}})()
+	for range 8 {
+		running = nil
+		weakbus.Publish(bus, note{1})
+		assert.Equal(t, [][]string{{"a"}, {"b"}, {"c"}}, running)
+	}
 }

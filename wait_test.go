@@ -4,7 +4,9 @@ package weakbus_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -235,5 +237,45 @@ func TestClose_ALoopOverEventsIsNoHandler(t *testing.T) {
 	for range weakbus.Events[note](t.Context(), bus, weakbus.Replay()) {
 		require.NoError(t, bus.Close())
 		assert.Equal(t, []int{1}, d.all(), "Close has waited")
+	}
+}
+
+// A mailbox of a closed bus goes on with what it accepted, until CloseWait.
+func TestCloseWait_BesideAMailboxOfAClosedBus(t *testing.T) {
+	rounds := 300
+	if full {
+		rounds = 6_000 // a handful of which come at the moment that counts
+	}
+	for i := range rounds {
+		bus := weakbus.New()
+		var scope weakbus.Scope
+		var running atomic.Int32
+		policy := weakbus.Overflow(i % 4)
+		opts := []weakbus.SubscribeOption{weakbus.Async(50, policy)}
+		switch i % 3 {
+		case 1:
+			opts = []weakbus.SubscribeOption{weakbus.Through(weakbus.NewMailbox(100, policy))}
+		case 2:
+			opts = append(opts, weakbus.Coalesce())
+		}
+		var over atomic.Bool
+		for range 2 {
+			weakbus.SubscribeFunc(bus, &scope, func(note) {
+				running.Add(1)
+				assert.False(t, over.Load(), "called after CloseWait")
+				time.Sleep(time.Duration(rand.IntN(20)) * time.Microsecond)
+				running.Add(-1)
+			}, opts...)
+		}
+		for range 30 {
+			weakbus.Publish(bus, note{1})
+		}
+		var closing sync.WaitGroup
+		closing.Go(func() { _ = bus.Close() })
+		time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
+		assert.NoError(t, scope.CloseWait(t.Context()))
+		over.Store(true)
+		assert.Zero(t, running.Load(), "running after CloseWait")
+		closing.Wait()
 	}
 }
