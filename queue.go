@@ -82,15 +82,15 @@ func PostTo[E any](q *Queue, t *Topic[E], event E) error {
 //go:noinline
 func post[E any](function string, q *Queue, t *core.Topic, event E) error {
 	l := laneOf[E](q.ready(function))
-	p := q.core.Begin(l)
-	if p.Err == nil {
+	err := q.core.Begin(l)
+	if err == nil {
 		var note any
 		if t != nil {
 			note = t
 		}
 		put(l.Side(), event, note)
 	}
-	return q.core.End(p)
+	return q.core.End(l, err)
 }
 
 // laneOf returns the queue's lane of type E.

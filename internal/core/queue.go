@@ -30,6 +30,10 @@ type Queue struct {
 	wake     chan struct{} // for Run
 	sleepers int           // how many of those wait
 
+	// Of the Post under way; guarded by mu.
+	gone *lane // whose events were dropped for it,
+	lost int   // and how many
+
 	out ring.Ring[*lane] // the order of the events that a drain took
 	job Job              // for their stores
 }
@@ -85,38 +89,29 @@ func (q *Queue) At(i int) *Lane { return q.lanes.Load().all[i].(*Lane) }
 
 // Begin makes room for one event, or says why there is none. The caller pushes the event onto the
 // lane's store if the error is nil, and calls End in any case. Between the two it holds the mutex.
-func (q *Queue) Begin(l *Lane) (p Posting) {
+func (q *Queue) Begin(l *Lane) (err error) {
 	q.mu.Lock()
-	p.lane = &l.lane
-	p.gone, p.n, p.Err = q.makeRoom(&l.lane)
-	return p
+	q.gone, q.lost, err = q.makeRoom(&l.lane)
+	return err
 }
 
-// Posting is a Post in progress.
-type Posting struct {
-	Err  error
-	lane *lane
-	gone *lane // whose events were dropped
-	n    int
-}
-
-// End ends what Begin began.
-func (q *Queue) End(p Posting) error {
-	wake := false
-	if p.Err == nil {
-		wake = q.n == 0 && p.n == 0 && q.Wake != nil
-		q.push(p.lane)
+// End ends what Begin began, and returns its error.
+func (q *Queue) End(l *Lane, err error) error {
+	gone, lost, wake := q.gone, q.lost, false
+	if err == nil {
+		wake = q.n == 0 && lost == 0 && q.Wake != nil
+		q.push(&l.lane)
 		q.signal()
 	}
 	total := q.dropped
 	q.mu.Unlock()
-	if p.n > 0 {
-		q.Bus.droppedFrom(q, p.gone.event, p.n, total)
+	if lost > 0 {
+		q.Bus.droppedFrom(q, gone.event, lost, total)
 	}
 	if wake {
 		q.Wake()
 	}
-	return p.Err
+	return err
 }
 
 // makeRoom sees to it that there is room for one more event on lane l, and returns what was dropped
