@@ -134,11 +134,10 @@ func publishResults(s settings, r *runner, out results, stdout io.Writer) error 
 	if err := write(s.out, "results.md", text.String(), stdout); err != nil {
 		return err
 	}
-	bars := chartBars(out[chartCase], peers.All())
-	if s.out == "" || len(bars) == 0 {
+	if s.out == "" || len(chartBars(out[chartCase], peers.All())) == 0 {
 		return nil
 	}
-	return writeChart(filepath.Join(s.out, "chart.svg"), bars)
+	return redraw(s.out) // from what was written, so that it can be drawn again
 }
 
 // write prints text, and writes it to a file of dir where there is one.
