@@ -23,7 +23,7 @@ type Registers struct{ _, _, _, _, _, _, _, _ uintptr }
 // through vector registers, and keeps pointers in general ones, which may be next used much later.
 func wipe() {
 	wipeVectors()
-	wipeGeneral(0)
+	_ = wipeGeneral(0)
 }
 
 // wipeVectors returns zeroes in all vector registers.
