@@ -280,6 +280,9 @@ func far[E any](j *core.Job, event E) (ran int) {
 				n, _ := publish(leg.Topic, leg.List, event)
 				ran += n
 			}
+			if j.Far(n) {
+				ran += j.DeliverFar(n, event)
+			}
 			return ran
 		}
 	}

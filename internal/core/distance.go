@@ -22,20 +22,25 @@ type Registers struct{ _, _, _, _, _, _, _, _ uintptr }
 // wipe leaves nothing of a snapshot in a register that is not one of results. The compiler copies structures
 // through vector registers, and keeps pointers in general ones, which may be next used much later.
 func wipe() {
-	wipeVectors()
-	_ = wipeGeneral(0)
+	_, _ = wipeVectors(0), wipeGeneral(0)
 }
 
-// wipeVectors returns zeroes in all vector registers.
+// wipeVectors needs all vector registers for small numbers: each of these lives through the loop.
 //
 //go:noinline
-func wipeVectors() (_, _, _, _, _, _, _, _, _, _, _, _, _, _, _ float64) { return }
+func wipeVectors(n int) float64 {
+	var a, b, c, d, e, f, g, h, i, j, k, l, m, o, p float64
+	for ; n < 2; n++ {
+		a, b, c, d, e, f, g, h, i, j, k, l, m, o, p = b+1, c, d, e, f, g, h, i, j, k, l, m, o, p, a
+	}
+	return a + b + c + d + e + f + g + h + i + j + k + l + m + o + p
+}
 
-// wipeGeneral needs all general registers for small numbers: each of these lives through the loop.
+// wipeGeneral does the same for the general registers.
 //
 //go:noinline
-func wipeGeneral(n uintptr) uintptr {
-	a, b, c, d, e, f, g, h, i, j, k, l := n, n, n, n, n, n, n, n, n, n, n, n
+func wipeGeneral(n int) int {
+	var a, b, c, d, e, f, g, h, i, j, k, l int
 	for ; n < 2; n++ {
 		a, b, c, d, e, f, g, h, i, j, k, l = b+n, c, d, e, f, g, h, i, j, k, l, a
 	}

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/weakbus/weakbus/internal/grace"
@@ -62,7 +63,7 @@ type Job struct {
 	Snapshot *Snapshot // with List: go on with subscriber I of segment K of it
 	K, I     int
 	errand   *errand // something else than a publish; nil mostly
-	room     [2]Leg  // the first legs; an array, since a slice would move to the heap
+	room     [4]Leg  // the first legs; an array, since a slice would move to the heap
 	more     []Leg
 	n        int // legs in all
 }
@@ -171,26 +172,49 @@ func leaveBoxed(legs []boxedLeg) {
 }
 
 // Legs finds the legs of a publish to the job's topic, and reports whether typed loops will do for all of
-// them: where nothing is to be looked at between two deliveries, no event is retained, and no topic of
-// another event type hears it. Finish leaves them.
-func (j *Job) Legs() (n int, simple bool) {
+// them: where nothing is to be looked at between two deliveries, and no event is retained. The first near
+// ones are of the event's own type. Finish leaves them.
+func (j *Job) Legs() (near int, simple bool) {
 	t := j.Topic
 	if !t.simple() {
 		return 0, false
 	}
-	for ; ; t = t.Branch.parent {
-		if leg := t.current().leg(); leg.List != nil {
-			if j.n < len(j.room) {
-				j.room[j.n] = leg
-			} else {
-				j.more = append(j.more, leg)
-			}
-			j.n++
-		}
-		if t.Branch == nil {
-			return j.n, true
+	for ; t.Branch != nil; t = t.Branch.parent {
+		j.addLeg(t.current())
+	}
+	j.addLeg(t)
+	near = j.n
+	if listeners := t.rare().listeners.Load(); listeners != nil {
+		for _, x := range *listeners {
+			j.addLeg(x)
 		}
 	}
+	return near, true
+}
+
+func (j *Job) addLeg(t *Topic) {
+	leg := t.leg()
+	if leg.List == nil {
+		return
+	}
+	if j.n < len(j.room) {
+		j.room[j.n] = leg
+	} else {
+		j.more = append(j.more, leg)
+	}
+	j.n++
+}
+
+// Far reports whether there are legs of other event types, behind the near ones.
+func (j *Job) Far(near int) bool { return j.n > near }
+
+// DeliverFar delivers to the legs of other event types, and returns how many handlers ran.
+func (j *Job) DeliverFar(near int, event any) int {
+	var o Outcome
+	for i := near; i < j.n; i++ {
+		o.runBoxed(&boxedLeg{*j.Leg(i), event})
+	}
+	return o.Ran
 }
 
 // Leg returns leg i.
@@ -209,9 +233,15 @@ func (t *Topic) simple() bool {
 			return false
 		}
 		if t.Branch == nil {
-			return t.mode.Load()&Routed == 0 || t.rare().listeners.Load() == nil && t.rare().taps.Load() == nil && !t.isInterface()
+			return t.mode.Load()&Routed == 0 || t.rare().taps.Load() == nil && !t.isInterface() && !t.keptByListener()
 		}
 	}
+}
+
+// keptByListener reports whether a topic of an interface retains the event.
+func (t *Topic) keptByListener() bool {
+	listeners := t.rare().listeners.Load()
+	return listeners != nil && slices.ContainsFunc(*listeners, func(x *Topic) bool { return x.rare().kept.Load() != nil })
 }
 
 // leg returns the leg of t itself; without a list if nobody is subscribed.
