@@ -84,14 +84,16 @@ func ExampleAllow() {
 // Values says what is shown of an event.
 func ExampleValues() {
 	type Login struct{ User, Password string }
-	bus := weakbus.New()
-	page := weakbusdebug.New(bus, weakbusdebug.Values(func(event any) string {
+	text := func(event any) string {
 		if l, ok := event.(Login); ok {
 			return "login of " + l.User
 		}
 		return fmt.Sprintf("%+v", event)
-	}))
+	}
+	page := weakbusdebug.New(weakbus.New(), weakbusdebug.Values(text))
 	defer page.Close()
+	fmt.Println(text(Login{"ali", "sesame"}))
+	// Output: login of ali
 }
 
 // The viewers' connections do not end by themselves: have the page closed when the server shuts down.
